@@ -65,6 +65,7 @@ public sealed unsafe class VirtqueueDriver
     /// <summary>
     /// Adds a chain, to be seen by the device after <see cref="Publish"/>; false when there are not enough free descriptors.
     /// </summary>
+    /// <exception cref="ArgumentException">The chain would not fit into an empty ring either, or is empty itself.</exception>
     /// <param name="segments">Those that the device reads come first.</param>
     /// <param name="token">Comes back in <see cref="UsedChain.Token"/>.</param>
     /// <param name="indirectTable">
@@ -74,7 +75,12 @@ public sealed unsafe class VirtqueueDriver
     {
         bool indirect = _indirect && segments.Length > 1 && indirectTable.Length >= segments.Length * sizeof(vring_desc);
         int needed = indirect ? 1 : segments.Length;
-        if (needed == 0 || needed > FreeDescriptors)
+        if (needed == 0 || needed > _ring.Size)
+        {
+            throw new ArgumentException($"a chain of {segments.Length} descriptors for a ring of {_ring.Size}", nameof(segments));
+        }
+
+        if (needed > FreeDescriptors)
         {
             return false;
         }
