@@ -65,6 +65,14 @@ public sealed class GuestFile : IDisposable
         }
     }
 
+    /// <param name="length">In bytes.</param>
+    public void Truncate(long length) => _fuse.SetAttr(Node, new fuse_setattr_in
+    {
+        valid = (uint)(FuseSetAttrValid.Size | FuseSetAttrValid.Fh),
+        fh = Handle.Value,
+        size = (ulong)length,
+    });
+
     public void Sync(bool dataOnly = false) => _fuse.Fsync(Node, Handle, dataOnly);
 
     /// <summary>Takes a record lock on a range; false when somebody else holds it.</summary>

@@ -8,7 +8,8 @@ namespace Coherency.Guest.Files;
 
 /// <summary>
 /// The share by paths, such as <c>/dir/file.txt</c>, relative to its root. Nothing is cached: each call walks the path on the
-/// daemon and sees the present. Symlinks are not followed. Thread-safe; errors are <see cref="FuseException"/>.
+/// daemon and sees the present. Symlinks are not followed. What is removed or renamed is looked up first and held meanwhile, as
+/// Linux does: QEMU's virtiofsd answers EIO otherwise. Thread-safe; errors are <see cref="FuseException"/>.
 /// </summary>
 public sealed partial class GuestFileSystem(FuseClient fuse)
 {
@@ -28,7 +29,7 @@ public sealed partial class GuestFileSystem(FuseClient fuse)
         foreach (string name in names)
         {
             using NodeReference parent = current;
-            current = new NodeReference(Fuse, LookupExisting(parent.Node, Utf8(name)));
+            current = LookupIn(new Place(parent, Utf8(name)));
         }
 
         return current;
@@ -82,12 +83,14 @@ public sealed partial class GuestFileSystem(FuseClient fuse)
     public void DeleteDirectory(string path)
     {
         using Place place = Locate(path);
+        using NodeReference node = LookupIn(place);
         Fuse.RmDir(place.Parent, place.Name);
     }
 
     public void DeleteFile(string path)
     {
         using Place place = Locate(path);
+        using NodeReference node = LookupIn(place);
         Fuse.Unlink(place.Parent, place.Name);
     }
 
@@ -96,6 +99,8 @@ public sealed partial class GuestFileSystem(FuseClient fuse)
     {
         using Place source = Locate(from);
         using Place target = Locate(to);
+        using NodeReference moved = LookupIn(source);
+        using NodeReference? replaced = TryLookupIn(target);
         if (flags == 0)
         {
             Fuse.Rename(source.Parent, source.Name, target.Parent, target.Name);
@@ -156,6 +161,20 @@ public sealed partial class GuestFileSystem(FuseClient fuse)
     private static string[] Split(string path) => path.Split('/', StringSplitOptions.RemoveEmptyEntries);
 
     private NodeReference Root() => new(Fuse, new fuse_entry_out { nodeid = NodeId.Root.Value });
+
+    private NodeReference LookupIn(in Place place) => new(Fuse, LookupExisting(place.Parent, place.Name));
+
+    private NodeReference? TryLookupIn(in Place place)
+    {
+        try
+        {
+            return LookupIn(place);
+        }
+        catch (FuseException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
+    }
 
     private fuse_entry_out LookupExisting(NodeId parent, ReadOnlySpan<byte> name)
     {

@@ -50,7 +50,7 @@ public sealed partial class FuseClient
     public fuse_entry_out MkNod(NodeId parent, ReadOnlySpan<byte> name, uint mode, uint device = 0)
     {
         using Exchange exchange = Begin(FuseOpcode.MkNod, parent);
-        exchange.Slot.Argument(new fuse_mknod_in { mode = mode, rdev = device, umask = Caller.Umask });
+        exchange.Slot.Argument(new fuse_mknod_in { mode = CreationMode(mode), rdev = device, umask = Caller.Umask });
         exchange.Slot.Name(name);
         return CallForEntry(exchange);
     }
@@ -58,7 +58,7 @@ public sealed partial class FuseClient
     public fuse_entry_out MkDir(NodeId parent, ReadOnlySpan<byte> name, uint mode)
     {
         using Exchange exchange = Begin(FuseOpcode.MkDir, parent);
-        exchange.Slot.Argument(new fuse_mkdir_in { mode = mode, umask = Caller.Umask });
+        exchange.Slot.Argument(new fuse_mkdir_in { mode = CreationMode(mode), umask = Caller.Umask });
         exchange.Slot.Name(name);
         return CallForEntry(exchange);
     }

@@ -101,7 +101,7 @@ public sealed unsafe partial class FuseClient
     private CreatedFile CreateFile(FuseOpcode opcode, NodeId parent, ReadOnlySpan<byte> name, int flags, uint mode)
     {
         using Exchange exchange = Begin(opcode, parent);
-        exchange.Slot.Argument(new fuse_create_in { flags = (uint)flags, mode = mode, umask = Caller.Umask });
+        exchange.Slot.Argument(new fuse_create_in { flags = (uint)flags, mode = CreationMode(mode), umask = Caller.Umask });
         exchange.Slot.Name(name);
         AppendGroup(exchange);
         exchange.Slot.ExpectReply<fuse_entry_out>();

@@ -30,6 +30,10 @@ public sealed partial class FuseClient(FuseConnection connection, CallerIdentity
         }
     }
 
+    /// <summary>The umask is the daemon's business where it agreed to that (default ACLs decide), and the guest's otherwise.</summary>
+    private uint CreationMode(uint mode) =>
+        Connection.Flags.HasFlag(FuseInitFlags.DontMask) ? mode : mode & ~Caller.Umask;
+
     private fuse_entry_out CallForEntry(in Exchange exchange)
     {
         AppendGroup(exchange);

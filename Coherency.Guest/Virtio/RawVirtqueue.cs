@@ -82,8 +82,9 @@ public sealed unsafe class RawVirtqueue : IDisposable
     public ushort LoadUsedFlags() => Volatile.Read(ref ((vring_used*)Used.Pointer)->flags);
 
     /// <summary>The available index at which the device wants to be kicked (event index only).</summary>
-    public ushort LoadAvailableEvent() =>
-        Volatile.Read(ref *(ushort*)(Used.Pointer + sizeof(vring_used) + (Size * sizeof(vring_used_elem))));
+    public ushort LoadAvailableEvent() => Volatile.Read(ref *AvailableEvent);
+
+    private ushort* AvailableEvent => (ushort*)(Used.Pointer + sizeof(vring_used) + (Size * sizeof(vring_used_elem)));
 
     /// <summary>Zeroes the rings, as a driver does before it gives them to a device, and starts both indices at a number.</summary>
     public void Reset(ushort startIndex)
@@ -93,6 +94,9 @@ public sealed unsafe class RawVirtqueue : IDisposable
         Used.Span.Clear();
         ((vring_avail*)Available.Pointer)->idx = startIndex;
         ((vring_used*)Used.Pointer)->idx = startIndex;
+
+        // As a device leaves it that waits for the first chain: without this, a first kick at another index than 0 is not sent.
+        *AvailableEvent = startIndex;
         _ = Kick.Consume();
         _ = Call.Consume();
     }
