@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -66,23 +65,11 @@ internal static partial class HeaderAssertions
         return new HeaderAssertion($"{entry.CName}.{field.CName}", condition, field.Since);
     }
 
+    /// <summary>What gcc prints about the source, output and errors.</summary>
     private static string RunGcc(string[] options, string source)
     {
-        string[] arguments = [.. options, "-fmax-errors=0", "-fno-diagnostics-show-caret", "-I", HeadersFolder, "-x", "c", "-"];
-        ProcessStartInfo start = new("gcc", arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["LC_ALL"] = "C" },
-        };
-        using Process gcc = Process.Start(start)!;
-        Task<string> output = gcc.StandardOutput.ReadToEndAsync();
-        Task<string> errors = gcc.StandardError.ReadToEndAsync();
-        gcc.StandardInput.Write(source);
-        gcc.StandardInput.Close();
-        gcc.WaitForExit();
-        return output.Result + errors.Result;
+        ChildResult gcc = ChildProcess.Run("gcc", [.. options, "-fmax-errors=0", "-I", HeadersFolder, "-x", "c", "-"], source);
+        return gcc.Output + gcc.Errors;
     }
 
     [GeneratedRegex(@"^<stdin>:(\d+):\d+: error:", RegexOptions.Multiline)]
