@@ -184,6 +184,13 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
     public List<ListedEntry> List(NodeId node, bool plus = true, int replyBytes = 4096)
     {
         Expect(files.OpenDirectory(node, out FileHandle handle));
+        List<ListedEntry> all = List(handle, plus, replyBytes);
+        Expect(files.ReleaseDirectory(handle));
+        return all;
+    }
+
+    public List<ListedEntry> List(FileHandle handle, bool plus = true, int replyBytes = 4096)
+    {
         List<ListedEntry> all = [];
         while (true)
         {
@@ -191,7 +198,6 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
             Expect(files.ReadDirectory(handle, all.Count == 0 ? 0 : all[^1].NextOffset, plus, sink));
             if (sink.Entries.Count == 0)
             {
-                Expect(files.ReleaseDirectory(handle));
                 return all;
             }
 
