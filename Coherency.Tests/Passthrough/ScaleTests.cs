@@ -15,6 +15,8 @@ public sealed unsafe class ScaleTests(ITestOutputHelper output)
     /// <summary>Record, index and the session's count together, at their fullest and emptiest.</summary>
     private const double BytesPerInodeMax = 150;
 
+    private const int WarmUpRounds = 1000;
+
     [Fact]
     public void A_hundred_thousand_inodes_need_few_descriptors_and_little_memory()
     {
@@ -66,8 +68,12 @@ public sealed unsafe class ScaleTests(ITestOutputHelper output)
         fixed (byte* name = nameBytes)
         {
             EntryName entryName = new(name, 1);
-            RunAll(files, entryName, memory, sink);
-            RunAll(files, entryName, memory, sink);
+            // Made inodes have random keys: until each shard of the table had one, and so its first chunk of records.
+            for (int i = 0; i < WarmUpRounds; i++)
+            {
+                RunAll(files, entryName, memory, sink);
+            }
+
             long before = GC.GetAllocatedBytesForCurrentThread();
             for (int i = 0; i < 100; i++)
             {
@@ -77,7 +83,7 @@ public sealed unsafe class ScaleTests(ITestOutputHelper output)
             Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         }
 
-        Assert.True(sink.Count > 102 * 52);
+        Assert.True(sink.Count >= (WarmUpRounds + 100) * 52);
     }
 
     private static void RunAll(PassthroughFileSystem files, EntryName name, byte* memory, CountingSink sink)
