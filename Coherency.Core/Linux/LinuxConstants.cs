@@ -158,6 +158,7 @@ public static class ProcessFlags
     public const ulong MS_RDONLY = 1;
     public const ulong MS_NOSUID = 2;
     public const ulong MS_NODEV = 4;
+    public const int MNT_FORCE = 1;
     public const int MNT_DETACH = 2;
     public const int UMOUNT_NOFOLLOW = 8;
 }
