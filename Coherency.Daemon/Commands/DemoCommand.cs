@@ -7,5 +7,5 @@ internal sealed class DemoCommand : Command
 {
     public DemoCommand()
         : base("demo", "Share a directory of its own between two user-space guests and show what happens") =>
-        SetAction((_, _) => Task.FromResult(CommandLine.Failure));
+        SetAction(_ => Demo.DemoHost.Run());
 }
