@@ -81,7 +81,7 @@ internal static class DemoHost
 
     private static long CountRequests(GuestServer server) => server.Endpoints.Sum(endpoint => endpoint.Session.Counters.Total);
 
-    private static void Print(IReadOnlyList<DemoResult> results)
+    private static void Print(List<DemoResult> results)
     {
         Table table = new() { Border = TableBorder.Rounded };
         table.AddColumn("what happened");

@@ -7,9 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace Coherency.Daemon.Hosting;
 
 /// <summary>Every share of a configuration, open, and an endpoint for each of its guests, listening.</summary>
-public sealed class GuestServer : IDisposable
+public sealed partial class GuestServer : IDisposable
 {
     private readonly ILoggerFactory _loggers;
+    private readonly ILogger _log;
     private readonly LockWaitQueue _lockWaits = new();
     private readonly List<PassthroughShare> _shares = [];
     private readonly List<GuestEndpoint> _endpoints = [];
@@ -18,6 +19,8 @@ public sealed class GuestServer : IDisposable
     public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers)
     {
         _loggers = loggers;
+        _log = loggers.CreateLogger("coherencyd");
+        DescriptorBudget.Process.Exhausted += ReportExhausted;
         try
         {
             foreach (ShareConfiguration share in configuration.Shares)
@@ -49,7 +52,10 @@ public sealed class GuestServer : IDisposable
         }
 
         _lockWaits.Dispose();
+        DescriptorBudget.Process.Exhausted -= ReportExhausted;
     }
+
+    private void ReportExhausted(string message) => LogExhausted(_log, message);
 
     private void Open(ShareConfiguration configuration)
     {
@@ -73,4 +79,7 @@ public sealed class GuestServer : IDisposable
         RequestQueues = guest.NumRequestQueues ?? share.NumRequestQueues,
         Queue = new QueueOptions(guest.PollUs ?? share.PollUs, guest.ThreadPoolSize ?? share.ThreadPoolSize),
     };
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Message}")]
+    private static partial void LogExhausted(ILogger log, string message);
 }

@@ -24,7 +24,7 @@ public sealed unsafe partial class VhostUserFrontend
 {
     private const int HighPriorityQueues = 1;
 
-    private GuestMemory? _memory;
+    private FrontendMemory? _memory;
     private RawVirtqueue[] _queues = [];
 
     /// <summary>Asks for both kinds of features, accepts what the options want of them, and becomes the owner.</summary>
@@ -74,7 +74,7 @@ public sealed unsafe partial class VhostUserFrontend
     }
 
     /// <summary>Makes the guest's memory; the daemon is not told yet.</summary>
-    public void CreateMemory() => _memory ??= GuestMemory.Create(Options.MemoryBytes, Options.MemoryRegions);
+    public void CreateMemory() => _memory ??= FrontendMemory.Create(Options.MemoryBytes, Options.MemoryRegions);
 
     /// <summary>Allocates the rings; the daemon is not told yet.</summary>
     public void CreateQueues()

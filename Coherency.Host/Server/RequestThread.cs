@@ -1,3 +1,5 @@
+using Coherency.Host.Passthrough;
+
 namespace Coherency.Host.Server;
 
 /// <summary>
@@ -8,7 +10,12 @@ internal static class RequestThread
 {
     public static Thread Start(string name, Action body)
     {
-        Thread thread = new(() => body()) { Name = name, IsBackground = true };
+        Thread thread = new(() =>
+        {
+            ThreadCredentials.PrepareThread();
+            body();
+        })
+        { Name = name, IsBackground = true };
         thread.Start();
         return thread;
     }

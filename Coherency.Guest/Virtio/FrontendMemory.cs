@@ -9,7 +9,7 @@ public readonly record struct GuestMemoryRegion(ulong GuestAddress, ulong UserAd
 /// The memory of a user-space guest: a memory file that the daemon maps too. Rings and buffers are allocated from it and live
 /// until the whole is disposed; pages that nobody touches cost nothing.
 /// </summary>
-public sealed unsafe class GuestMemory : IDisposable
+public sealed unsafe class FrontendMemory : IDisposable
 {
     /// <summary>Guest-physical address of the first byte. Not 0, so that a forgotten address is an invalid one.</summary>
     public const ulong BaseAddress = 0x4000_0000;
@@ -21,7 +21,7 @@ public sealed unsafe class GuestMemory : IDisposable
     private long _used;
     private bool _disposed;
 
-    private GuestMemory(int fd, byte* start, long bytes, int regionCount)
+    private FrontendMemory(int fd, byte* start, long bytes, int regionCount)
     {
         Fd = fd;
         _start = start;
@@ -44,7 +44,7 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <param name="bytes">Rounded up so that each region is whole pages.</param>
     /// <param name="regionCount">How many regions the daemon is told of.</param>
     /// <exception cref="LinuxException">The kernel gives no memory.</exception>
-    public static GuestMemory Create(long bytes, int regionCount = 1)
+    public static FrontendMemory Create(long bytes, int regionCount = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(regionCount);
@@ -64,7 +64,7 @@ public sealed unsafe class GuestMemory : IDisposable
             throw new LinuxException("mapping guest memory", errno);
         }
 
-        return new GuestMemory(fd, start, size, regionCount);
+        return new FrontendMemory(fd, start, size, regionCount);
     }
 
     /// <summary>Hands out memory; it is zeroed unless it was released before.</summary>
