@@ -1,3 +1,4 @@
+using Coherency.Core.Linux;
 using Coherency.Core.Virtio.Abi;
 
 namespace Coherency.Guest.Virtio;
@@ -24,7 +25,7 @@ public sealed unsafe class RawVirtqueue : IDisposable
     private readonly int _mask;
 
     /// <param name="size">Entries, a power of two up to <see cref="SizeMax"/>.</param>
-    public RawVirtqueue(GuestMemory memory, int size)
+    public RawVirtqueue(GuestRam memory, int size)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, SizeMax);
         if (size <= 0 || (size & (size - 1)) != 0)
@@ -49,10 +50,10 @@ public sealed unsafe class RawVirtqueue : IDisposable
     public GuestBuffer Used { get; }
 
     /// <summary>Signalled by the driver: there are new available chains.</summary>
-    public EventFd Kick { get; } = new();
+    public EventFd Kick { get; } = EventFd.Create();
 
     /// <summary>Signalled by the device: there are new used chains.</summary>
-    public EventFd Call { get; } = new();
+    public EventFd Call { get; } = EventFd.Create();
 
     // SAFETY (all accessors below): the constructor allocated each ring with room for Size entries and its event field, and
     // every position is reduced by _mask, so no access leaves the allocation.
@@ -97,8 +98,8 @@ public sealed unsafe class RawVirtqueue : IDisposable
 
         // As a device leaves it that waits for the first chain: without this, a first kick at another index than 0 is not sent.
         *AvailableEvent = startIndex;
-        _ = Kick.Consume();
-        _ = Call.Consume();
+        Kick.Drain();
+        Call.Drain();
     }
 
     public void Dispose()
