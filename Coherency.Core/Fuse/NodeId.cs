@@ -1,0 +1,15 @@
+namespace Coherency.Core.Fuse;
+
+/// <summary>
+/// Names an inode on the wire. The daemon uses the inode's 64 bit key as its node id, except for the share's root.
+/// </summary>
+public readonly record struct NodeId(ulong Value)
+{
+    /// <summary>The share's root directory: FUSE_ROOT_ID.</summary>
+    public static readonly NodeId Root = new(1);
+
+    public override string ToString() => $"{Value:x}";
+}
+
+/// <summary>Names an open file or directory of one session (<c>fh</c> on the wire).</summary>
+public readonly record struct FileHandle(ulong Value);

@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+
+namespace Coherency.Core.Linux;
+
+public static unsafe partial class Libc
+{
+    /// <summary>Sets the file system uid of this thread only; returns the previous one and never fails visibly.</summary>
+    public static int SetFsUid(uint uid) => setfsuid(uid);
+
+    /// <summary>Sets the file system gid of this thread only; returns the previous one and never fails visibly.</summary>
+    public static int SetFsGid(uint gid) => setfsgid(gid);
+
+    /// <summary>
+    /// Sets the supplementary groups of this thread only: the raw system call, because libc's wrapper changes every thread.
+    /// </summary>
+    public static int SetThreadGroups(int count, uint* groups) => Result((int)syscall(SysSetGroups, count, (nint)groups, 0, 0));
+
+    /// <summary>Reads the capability sets of this thread; each set as a bit mask.</summary>
+    public static int GetCapabilities(out ulong effective, out ulong permitted, out ulong inheritable)
+    {
+        CapabilityHeader header = new() { Version = CapabilityVersion3 };
+        uint* data = stackalloc uint[6];
+        int result = Result((int)syscall(SysCapGet, (nint)(&header), (nint)data, 0, 0));
+        effective = data[0] | ((ulong)data[3] << 32);
+        permitted = data[1] | ((ulong)data[4] << 32);
+        inheritable = data[2] | ((ulong)data[5] << 32);
+        return result;
+    }
+
+    /// <summary>Sets the capability sets of this thread only.</summary>
+    public static int SetCapabilities(ulong effective, ulong permitted, ulong inheritable)
+    {
+        CapabilityHeader header = new() { Version = CapabilityVersion3 };
+        uint* data = stackalloc uint[6]
+        {
+            (uint)effective, (uint)permitted, (uint)inheritable,
+            (uint)(effective >> 32), (uint)(permitted >> 32), (uint)(inheritable >> 32),
+        };
+        return Result((int)syscall(SysCapSet, (nint)(&header), (nint)data, 0, 0));
+    }
+
+    /// <summary>Gives this thread attributes of its own, such as its umask with CLONE_FS.</summary>
+    public static int Unshare(int flags) => Result(unshare(flags));
+
+    /// <summary>Sets the umask, of this thread only after <see cref="Unshare"/> with CLONE_FS; returns the previous one.</summary>
+    public static uint Umask(uint mask) => umask(mask);
+
+    public static uint GetEUid() => geteuid();
+
+    public static uint GetEGid() => getegid();
+
+    public static int GetResourceLimit(int resource, out rlimit limit)
+    {
+        fixed (rlimit* p = &limit)
+        {
+            return Result(getrlimit(resource, p));
+        }
+    }
+
+    public static int SetResourceLimit(int resource, in rlimit limit)
+    {
+        fixed (rlimit* p = &limit)
+        {
+            return Result(setrlimit(resource, p));
+        }
+    }
+
+    public static int Mount(byte* source, byte* target, byte* type, ulong flags, byte* data) => Result(mount(source, target, type, flags, data));
+
+    public static int Unmount(byte* target, int flags) => Result(umount2(target, flags));
+
+    private const int SysSetGroups = 116;
+    private const int SysCapGet = 125;
+    private const int SysCapSet = 126;
+    private const uint CapabilityVersion3 = 0x20080522;
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct CapabilityHeader
+    {
+        public uint Version;
+        public int Pid;
+    }
+
+    [LibraryImport("libc")]
+    private static partial int setfsuid(uint uid);
+
+    [LibraryImport("libc")]
+    private static partial int setfsgid(uint gid);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int unshare(int flags);
+
+    [LibraryImport("libc")]
+    private static partial uint umask(uint mask);
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+
+    [LibraryImport("libc")]
+    private static partial uint getegid();
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getrlimit(int resource, rlimit* limit);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setrlimit(int resource, rlimit* limit);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int mount(byte* source, byte* target, byte* type, ulong flags, byte* data);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int umount2(byte* target, int flags);
+}

@@ -1,0 +1,170 @@
+using System.Runtime.InteropServices;
+
+namespace Coherency.Core.Linux;
+
+/// <summary>struct iovec: a piece of memory, <c>Length</c> in bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public unsafe struct IoVec
+{
+    public byte* Base;
+    public nuint Length;
+
+    public IoVec(byte* start, nuint length)
+    {
+        Base = start;
+        Length = length;
+    }
+}
+
+/// <summary>struct timespec.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public struct timespec
+{
+    public long tv_sec;
+    public long tv_nsec;
+}
+
+/// <summary>struct statx_timestamp.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public struct statx_timestamp
+{
+    public long tv_sec;
+    public uint tv_nsec;
+    public int __reserved;
+}
+
+/// <summary>struct statx (linux/stat.h): attributes of an inode.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 256)]
+public unsafe struct statx
+{
+    public uint stx_mask;
+    public uint stx_blksize;
+    public ulong stx_attributes;
+    public uint stx_nlink;
+    public uint stx_uid;
+    public uint stx_gid;
+    public ushort stx_mode;
+    public ushort __spare0;
+    public ulong stx_ino;
+    public ulong stx_size;
+    public ulong stx_blocks;
+    public ulong stx_attributes_mask;
+    public statx_timestamp stx_atime;
+    public statx_timestamp stx_btime;
+    public statx_timestamp stx_ctime;
+    public statx_timestamp stx_mtime;
+    public uint stx_rdev_major;
+    public uint stx_rdev_minor;
+    public uint stx_dev_major;
+    public uint stx_dev_minor;
+    public ulong stx_mnt_id;
+    public uint stx_dio_mem_align;
+    public uint stx_dio_offset_align;
+    public fixed ulong __spare3[12];
+}
+
+/// <summary>struct flock (64 bit); <c>l_len</c> 0 means to the end of the file.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 32)]
+public struct flock
+{
+    public short l_type;
+    public short l_whence;
+    public long l_start;
+    public long l_len;
+    public int l_pid;
+}
+
+/// <summary>struct statfs (64 bit); counts in units of <c>f_frsize</c> bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 120)]
+public unsafe struct statfs
+{
+    public long f_type;
+    public long f_bsize;
+    public ulong f_blocks;
+    public ulong f_bfree;
+    public ulong f_bavail;
+    public ulong f_files;
+    public ulong f_ffree;
+    public ulong f_fsid;
+    public long f_namelen;
+    public long f_frsize;
+    public long f_flags;
+    public fixed long f_spare[4];
+}
+
+/// <summary>struct file_handle with room for the largest handle (MAX_HANDLE_SZ).</summary>
+[StructLayout(LayoutKind.Sequential, Size = 136)]
+public unsafe struct file_handle
+{
+    public const int MaxBytes = 128;
+
+    public uint handle_bytes;
+    public int handle_type;
+    public fixed byte f_handle[MaxBytes];
+}
+
+/// <summary>struct open_how of openat2(2).</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
+public struct open_how
+{
+    public ulong flags;
+    public ulong mode;
+    public ulong resolve;
+}
+
+/// <summary>struct pollfd.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public struct pollfd
+{
+    public int fd;
+    public short events;
+    public short revents;
+}
+
+/// <summary>struct epoll_event, packed on x86-64.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 4, Size = 12)]
+public struct epoll_event
+{
+    public uint events;
+    public ulong data;
+}
+
+/// <summary>struct msghdr.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 56)]
+public unsafe struct msghdr
+{
+    public void* msg_name;
+    public uint msg_namelen;
+    public IoVec* msg_iov;
+    public nuint msg_iovlen;
+    public void* msg_control;
+    public nuint msg_controllen;
+    public int msg_flags;
+}
+
+/// <summary>struct cmsghdr.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public struct cmsghdr
+{
+    public nuint cmsg_len;
+    public int cmsg_level;
+    public int cmsg_type;
+}
+
+/// <summary>struct sockaddr_un.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 110)]
+public unsafe struct sockaddr_un
+{
+    public const int PathMax = 108;
+
+    public ushort sun_family;
+    public fixed byte sun_path[PathMax];
+}
+
+/// <summary>struct rlimit.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public struct rlimit
+{
+    public ulong rlim_cur;
+    public ulong rlim_max;
+}

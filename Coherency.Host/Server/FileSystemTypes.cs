@@ -1,0 +1,59 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Server;
+
+/// <summary>Who asks: ids as the guest gave them.</summary>
+/// <param name="SupplementaryGroup">The one group of FUSE_CREATE_SUPP_GROUP that owns the parent directory, if any.</param>
+/// <param name="Umask">What to take off the mode of new files, where the directory has no default ACL.</param>
+public readonly record struct Caller(uint Uid, uint Gid, uint Pid, uint? SupplementaryGroup, uint Umask);
+
+/// <summary>A directory entry found or made.</summary>
+public struct Entry
+{
+    public NodeId Node;
+    public statx Attributes;
+
+    /// <summary>It is the root of another mount than its parent's.</summary>
+    public bool IsSubmount;
+
+    /// <summary>Its key is shared with another live inode: never to be cached by the client.</summary>
+    public bool IsUncacheable;
+}
+
+/// <summary>Fields of a FUSE_SETATTR request; <see cref="Valid"/> says which count.</summary>
+public struct AttributeChange
+{
+    public FuseSetAttrValid Valid;
+    public FileHandle Handle;
+    public uint Mode;
+    public uint Uid;
+    public uint Gid;
+    public long Size;
+    public timespec AccessTime;
+    public timespec ModificationTime;
+}
+
+/// <summary>A record lock; <see cref="End"/> is the last byte, <see cref="long.MaxValue"/> to the end of the file.</summary>
+public struct FileLock
+{
+    public short Type;
+    public long Start;
+    public long End;
+    public uint Pid;
+}
+
+/// <summary>Position of a directory entry, as getdents64(2) gives it.</summary>
+public readonly record struct DirectoryPosition(ulong Ino, byte Type, long NextOffset);
+
+/// <summary>Takes directory entries as long as there is room.</summary>
+public interface IDirectorySink
+{
+    /// <summary>Asked before anything is done for an entry: is there room for a name of that many bytes?</summary>
+    bool HasRoom(int nameBytes);
+
+    void Add(in DirectoryPosition position, ReadOnlySpan<byte> name);
+
+    /// <param name="entry">Its node id is 0 where the client must look the name up itself ("." and "..").</param>
+    void AddPlus(in DirectoryPosition position, ReadOnlySpan<byte> name, in Entry entry);
+}

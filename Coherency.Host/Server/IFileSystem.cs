@@ -1,0 +1,110 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Server;
+
+/// <summary>
+/// What a session serves: one method per FUSE operation, called by several threads at a time. An instance belongs to one
+/// session (one guest, one mount); what it holds for it goes with <see cref="IDisposable.Dispose"/>. A failure is a returned
+/// <see cref="Errno"/>. Names were checked already: not empty, no slash, no NUL, neither "." nor "..", at most 255 bytes.
+/// Node ids and handles were not: unknown ones answer ESTALE and EBADF.
+/// </summary>
+public unsafe interface IFileSystem : IDisposable
+{
+    /// <summary>Finds a name and adds 1 to the session's references of the inode found.</summary>
+    Errno Lookup(NodeId parent, EntryName name, out Entry entry);
+
+    /// <summary>Drops references; a count beyond those given drops all, an unknown node none.</summary>
+    void Forget(NodeId node, ulong count);
+
+    /// <param name="handle">Set when the client named an open file.</param>
+    Errno GetAttributes(NodeId node, FileHandle? handle, out statx attributes);
+
+    Errno SetAttributes(in Caller caller, NodeId node, in AttributeChange change, out statx attributes);
+
+    /// <summary>Reads a symlink's target; <paramref name="length"/> in bytes, no NUL.</summary>
+    Errno ReadLink(NodeId node, Span<byte> target, out int length);
+
+    Errno Symlink(in Caller caller, NodeId parent, EntryName name, EntryName target, out Entry entry);
+
+    /// <param name="device">As makedev(3) of the C library encodes it (new_encode_dev on the wire).</param>
+    Errno MakeNode(in Caller caller, NodeId parent, EntryName name, uint mode, uint device, out Entry entry);
+
+    Errno MakeDirectory(in Caller caller, NodeId parent, EntryName name, uint mode, out Entry entry);
+
+    Errno Unlink(NodeId parent, EntryName name);
+
+    Errno RemoveDirectory(NodeId parent, EntryName name);
+
+    /// <param name="flags">RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT; others answer EINVAL.</param>
+    Errno Rename(in Caller caller, NodeId parent, EntryName name, NodeId newParent, EntryName newName, uint flags);
+
+    Errno Link(NodeId node, NodeId newParent, EntryName newName, out Entry entry);
+
+    /// <param name="flags">O_* as the guest's program gave them.</param>
+    Errno Open(NodeId node, int flags, bool killSuidGid, out FileHandle handle);
+
+    /// <summary>Makes and opens a file; opens it when it exists and O_EXCL is not set.</summary>
+    Errno Create(in Caller caller, NodeId parent, EntryName name, int flags, uint mode, bool killSuidGid, out Entry entry, out FileHandle handle);
+
+    /// <summary>Makes and opens a file without a name (O_TMPFILE).</summary>
+    Errno CreateTemporary(in Caller caller, NodeId parent, int flags, uint mode, out Entry entry, out FileHandle handle);
+
+    /// <summary>Reads straight into <paramref name="vectors"/>; <paramref name="bytes"/> 0 is the end of the file.</summary>
+    Errno Read(FileHandle handle, IoVec* vectors, int count, long offset, out long bytes);
+
+    /// <summary>Writes straight from <paramref name="vectors"/>.</summary>
+    Errno Write(FileHandle handle, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes);
+
+    /// <summary>One of possibly several closes of an open file; drops the owner's record locks.</summary>
+    Errno Flush(FileHandle handle, ulong lockOwner);
+
+    /// <summary>The last close of an open file.</summary>
+    Errno Release(FileHandle handle, FuseReleaseFlags flags, ulong lockOwner);
+
+    Errno Sync(FileHandle handle, bool dataOnly);
+
+    Errno OpenDirectory(NodeId node, out FileHandle handle);
+
+    /// <summary>Feeds entries from position <paramref name="offset"/> on to <paramref name="sink"/> until it is full.</summary>
+    /// <param name="plus">Look every entry up too (and count a reference for each but "." and "..").</param>
+    Errno ReadDirectory(FileHandle handle, long offset, bool plus, IDirectorySink sink);
+
+    Errno ReleaseDirectory(FileHandle handle);
+
+    Errno SyncDirectory(FileHandle handle, bool dataOnly);
+
+    Errno GetStatistics(NodeId node, out statfs statistics);
+
+    /// <summary>Writes back the whole file system of the node (syncfs).</summary>
+    Errno SyncFileSystem(NodeId node);
+
+    /// <param name="mask">R_OK 4, W_OK 2, X_OK 1 or F_OK 0.</param>
+    Errno CheckAccess(in Caller caller, NodeId node, uint mask);
+
+    /// <summary>With an empty <paramref name="value"/>, <paramref name="length"/> is the size that it would need.</summary>
+    Errno GetXattr(NodeId node, EntryName name, Span<byte> value, out int length);
+
+    Errno SetXattr(NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid);
+
+    /// <summary>With an empty <paramref name="list"/>, <paramref name="length"/> is the size that it would need.</summary>
+    Errno ListXattr(NodeId node, Span<byte> list, out int length);
+
+    Errno RemoveXattr(NodeId node, EntryName name);
+
+    Errno Allocate(FileHandle handle, int mode, long offset, long length);
+
+    /// <param name="whence">SEEK_DATA 3, SEEK_HOLE 4; the others the client does itself.</param>
+    Errno Seek(FileHandle handle, long offset, int whence, out long position);
+
+    Errno CopyRange(FileHandle source, long sourceOffset, FileHandle target, long targetOffset, ulong length, out long copied);
+
+    /// <summary>Tells which lock, if any, stands in the way: type F_UNLCK when none does.</summary>
+    Errno GetLock(FileHandle handle, ulong owner, ref FileLock fileLock);
+
+    /// <summary>Takes or drops a record lock without waiting; EAGAIN when another holds it.</summary>
+    Errno SetLock(FileHandle handle, ulong owner, in FileLock fileLock);
+
+    /// <summary>Takes or drops a flock(2) lock without waiting; EAGAIN when another holds it.</summary>
+    Errno SetFlock(FileHandle handle, short type);
+}
