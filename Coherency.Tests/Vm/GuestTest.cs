@@ -42,5 +42,5 @@ public abstract class GuestTest(TwoGuests guests) : IAsyncLifetime
     }
 
     /// <summary>For commands that take tens of seconds under emulation.</summary>
-    protected static TimeSpan LongCommand => TimeSpan.FromMinutes(3);
+    protected static TimeSpan LongCommand => TimeSpan.FromMinutes(5);
 }
