@@ -18,7 +18,7 @@ public static unsafe partial class Libc
     /// <summary>Reads the capability sets of this thread; each set as a bit mask.</summary>
     public static int GetCapabilities(out ulong effective, out ulong permitted, out ulong inheritable)
     {
-        CapabilityHeader header = new() { Version = CapabilityVersion3 };
+        __user_cap_header_struct header = new() { version = CapabilityVersion3 };
         uint* data = stackalloc uint[6];
         int result = Result((int)syscall(SysCapGet, (nint)(&header), (nint)data, 0, 0));
         effective = data[0] | ((ulong)data[3] << 32);
@@ -30,7 +30,7 @@ public static unsafe partial class Libc
     /// <summary>Sets the capability sets of this thread only.</summary>
     public static int SetCapabilities(ulong effective, ulong permitted, ulong inheritable)
     {
-        CapabilityHeader header = new() { Version = CapabilityVersion3 };
+        __user_cap_header_struct header = new() { version = CapabilityVersion3 };
         uint* data = stackalloc uint[6]
         {
             (uint)effective, (uint)permitted, (uint)inheritable,
@@ -73,13 +73,6 @@ public static unsafe partial class Libc
     private const int SysCapGet = 125;
     private const int SysCapSet = 126;
     private const uint CapabilityVersion3 = 0x20080522;
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct CapabilityHeader
-    {
-        public uint Version;
-        public int Pid;
-    }
 
     [LibraryImport("libc")]
     private static partial int setfsuid(uint uid);

@@ -143,6 +143,7 @@ public static class SocketFlags
 /// <summary>Linux capabilities that the daemon asks about, and the numbers of the resource limits it reads.</summary>
 public static class ProcessFlags
 {
+    public const int CAP_DAC_OVERRIDE = 1;
     public const int CAP_DAC_READ_SEARCH = 2;
     public const int CAP_FSETID = 4;
     public const int CAP_SETGID = 6;
@@ -157,6 +158,7 @@ public static class ProcessFlags
     public const ulong MS_RDONLY = 1;
     public const ulong MS_NOSUID = 2;
     public const ulong MS_NODEV = 4;
+    public const int MNT_FORCE = 1;
     public const int MNT_DETACH = 2;
     public const int UMOUNT_NOFOLLOW = 8;
 }

@@ -168,3 +168,11 @@ public struct rlimit
     public ulong rlim_cur;
     public ulong rlim_max;
 }
+
+/// <summary>struct __user_cap_header_struct of capget(2) and capset(2); <c>pid</c> 0 is the calling thread.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public struct __user_cap_header_struct
+{
+    public uint version;
+    public int pid;
+}

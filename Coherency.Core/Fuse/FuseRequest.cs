@@ -1,0 +1,322 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
+
+namespace Coherency.Core.Fuse;
+
+/// <summary>
+/// One request in flight: the client's memory that holds it and that takes its reply. It is the only type that reads and
+/// writes that memory. What the client could change while we look (all of it, when the client is a guest) is copied once,
+/// by <see cref="TryLoad"/>; payloads move between that memory and files without being looked at.
+/// </summary>
+/// <remarks>
+/// Instances are reused, so that a request allocates nothing. One thread at a time owns an instance: the one that received
+/// it, then the one that it was handed to. <see cref="FuseChannel.Complete"/> ends the ownership.
+/// </remarks>
+public unsafe class FuseRequest : IDisposable
+{
+    private readonly IoVec* _readable;
+    private readonly IoVec* _writable;
+    private readonly IoVec* _payload;
+    private readonly byte* _bodyCopy;
+    private readonly byte* _scratch;
+    private byte* _body;
+    private int _readableCount;
+    private int _writableCount;
+    private long _readableBytes;
+    private long _writableBytes;
+    private fuse_in_header _header;
+
+    public FuseRequest(FuseChannel channel)
+    {
+        Channel = channel;
+        nuint vectorBytes = (nuint)(FuseLimits.SegmentsMax * sizeof(IoVec));
+        byte* memory = (byte*)NativeMemory.Alloc((3 * vectorBytes) + FuseLimits.BodyBytesMax + 1 + FuseLimits.ScratchBytesMax);
+        _readable = (IoVec*)memory;
+        _writable = (IoVec*)(memory + vectorBytes);
+        _payload = (IoVec*)(memory + (2 * vectorBytes));
+        _scratch = memory + (3 * vectorBytes);
+        _bodyCopy = _scratch + FuseLimits.ScratchBytesMax;
+    }
+
+    ~FuseRequest() => NativeMemory.Free(_readable);
+
+    /// <summary>Where the request came from and its reply goes.</summary>
+    public FuseChannel Channel { get; }
+
+    /// <summary>The channel's own mark of this request (a descriptor index, say).</summary>
+    public int Token { get; private set; }
+
+    public FuseOpcode Opcode { get; private set; }
+
+    public NodeId Node => new(_header.nodeid);
+
+    public ulong Unique => _header.unique;
+
+    public uint Uid => _header.uid;
+
+    public uint Gid => _header.gid;
+
+    public uint Pid => _header.pid;
+
+    /// <summary>Bytes of the request's arguments; of WRITE without its payload, of others without extensions.</summary>
+    public int BodyLength { get; private set; }
+
+    /// <summary>Arguments in memory that the client cannot change.</summary>
+    internal byte* Body => _body;
+
+    /// <summary>Extensions (security contexts, groups) after the arguments, in memory that the client cannot change.</summary>
+    public ReadOnlySpan<byte> Extensions => new(_body + BodyLength, ExtensionLength);
+
+    private int ExtensionLength { get; set; }
+
+    /// <summary>Bytes of WRITE's payload.</summary>
+    public long PayloadLength { get; private set; }
+
+    /// <summary>Bytes that a reply may have after its header; negative when there is no room for the header either.</summary>
+    public long ReplyCapacity => _writableBytes - sizeof(fuse_out_header);
+
+    /// <summary>The daemon's own memory to build a reply in.</summary>
+    public Span<byte> Scratch => new(_scratch, FuseLimits.ScratchBytesMax);
+
+    /// <summary>Forgets the previous request.</summary>
+    public void Reset(int token)
+    {
+        Token = token;
+        _readableCount = 0;
+        _writableCount = 0;
+        _readableBytes = 0;
+        _writableBytes = 0;
+        _header = default;
+    }
+
+    /// <summary>Adds a piece of the request; false when there are too many.</summary>
+    public bool TryAddReadable(byte* start, uint length)
+    {
+        if (_readableCount == FuseLimits.SegmentsMax)
+        {
+            return false;
+        }
+
+        _readable[_readableCount++] = new IoVec(start, length);
+        _readableBytes += length;
+        return true;
+    }
+
+    /// <summary>Adds a piece of the room for the reply; false when there are too many.</summary>
+    public bool TryAddWritable(byte* start, uint length)
+    {
+        if (_writableCount == FuseLimits.SegmentsMax)
+        {
+            return false;
+        }
+
+        _writable[_writableCount++] = new IoVec(start, length);
+        _writableBytes += length;
+        return true;
+    }
+
+    /// <summary>
+    /// Copies header and arguments and judges their lengths. On failure <paramref name="problem"/> says what was wrong and
+    /// the request can still be answered with <paramref name="error"/>.
+    /// </summary>
+    /// <param name="isPrivate">The client cannot change the memory any more: arguments need no copy.</param>
+    public bool TryLoad(bool isPrivate, out Errno error, out string? problem)
+    {
+        error = Errno.EINVAL;
+        BodyLength = 0;
+        ExtensionLength = 0;
+        PayloadLength = 0;
+        if (_readableBytes < sizeof(fuse_in_header))
+        {
+            problem = $"a request of {_readableBytes} bytes holds no header";
+            return false;
+        }
+
+        CopyOut(0, MemoryMarshal.AsBytes(new Span<fuse_in_header>(ref _header)));
+        if (_header.len != _readableBytes)
+        {
+            problem = $"the header of opcode {_header.opcode} says {_header.len} bytes, {_readableBytes} came";
+            return false;
+        }
+
+        if (!FuseOpcodes.TryParse(_header.opcode, out FuseOpcode opcode))
+        {
+            error = Errno.ENOSYS;
+            problem = $"opcode {_header.opcode} is not one of the protocol's";
+            return false;
+        }
+
+        Opcode = opcode;
+        return TryLoadBody(isPrivate, ref error, out problem);
+    }
+
+    /// <summary>The payload of WRITE, in the client's memory.</summary>
+    public IoVec* PayloadSource(out int count)
+    {
+        count = Slice(_readable, _readableCount, sizeof(fuse_in_header) + BodyLength, PayloadLength);
+        return _payload;
+    }
+
+    /// <summary>Room for <paramref name="bytes"/> of a reply's data, in the client's memory; less when there is less.</summary>
+    public IoVec* PayloadTarget(long bytes, out int count)
+    {
+        count = Slice(_writable, _writableCount, sizeof(fuse_out_header), Math.Min(bytes, ReplyCapacity));
+        return _payload;
+    }
+
+    /// <summary>Answers with a failure.</summary>
+    public void ReplyError(Errno error) => Reply(-(int)error, default);
+
+    /// <summary>Answers with nothing but success.</summary>
+    public void ReplySuccess() => Reply(0, default);
+
+    /// <summary>Answers with one struct.</summary>
+    public void Reply<T>(in T body)
+        where T : unmanaged => Reply(0, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in body)));
+
+    /// <summary>Answers with bytes.</summary>
+    public void Reply(ReadOnlySpan<byte> body) => Reply(0, body);
+
+    /// <summary>Answers with <paramref name="bytes"/> that stand in <see cref="PayloadTarget"/> already.</summary>
+    public void ReplyInPlace(long bytes)
+    {
+        if (TryWriteHeader(0, bytes))
+        {
+            Channel.Complete(this, sizeof(fuse_out_header) + (int)bytes);
+        }
+    }
+
+    /// <summary>Ends a request that takes no reply (FORGET).</summary>
+    public void CompleteWithoutReply() => Channel.Complete(this, 0);
+
+    public void Dispose()
+    {
+        GC.SuppressFinalize(this);
+        NativeMemory.Free(_readable);
+    }
+
+    private bool TryLoadBody(bool isPrivate, ref Errno error, out string? problem)
+    {
+        long length = _readableBytes - sizeof(fuse_in_header);
+        if (Opcode == FuseOpcode.Write)
+        {
+            PayloadLength = Math.Max(0, length - sizeof(fuse_write_in));
+            length -= PayloadLength;
+        }
+
+        if (isPrivate && _readableCount == 1)
+        {
+            _body = _readable[0].Base + sizeof(fuse_in_header);
+        }
+        else if (length <= FuseLimits.BodyBytesMax)
+        {
+            _body = _bodyCopy;
+            CopyOut(sizeof(fuse_in_header), new Span<byte>(_bodyCopy, (int)length));
+        }
+        else
+        {
+            error = Errno.E2BIG;
+            problem = $"{Opcode} carries {length} bytes of arguments, {FuseLimits.BodyBytesMax} are the most";
+            return false;
+        }
+
+        int extensions = _header.total_extlen * 8;
+        if (extensions > length)
+        {
+            problem = $"{Opcode} announces {extensions} bytes of extensions, {length} bytes came";
+            return false;
+        }
+
+        ExtensionLength = extensions;
+        BodyLength = (int)length - extensions;
+        problem = null;
+        return true;
+    }
+
+    /// <summary>Copies bytes of the request, each exactly once, to the daemon's own memory.</summary>
+    private void CopyOut(long offset, Span<byte> target)
+    {
+        int i = 0;
+        while (!target.IsEmpty)
+        {
+            long length = (long)_readable[i].Length;
+            if (offset < length)
+            {
+                int n = (int)Math.Min(length - offset, target.Length);
+                new ReadOnlySpan<byte>(_readable[i].Base + offset, n).CopyTo(target);
+                target = target[n..];
+                offset += n;
+            }
+
+            offset -= length;
+            i++;
+        }
+    }
+
+    private int Slice(IoVec* source, int count, long skip, long bytes)
+    {
+        int n = 0;
+        for (int i = 0; i < count && bytes > 0; i++)
+        {
+            long length = (long)source[i].Length;
+            if (skip >= length)
+            {
+                skip -= length;
+                continue;
+            }
+
+            long part = Math.Min(length - skip, bytes);
+            _payload[n++] = new IoVec(source[i].Base + skip, (nuint)part);
+            bytes -= part;
+            skip = 0;
+        }
+
+        return n;
+    }
+
+    private void Reply(int error, ReadOnlySpan<byte> body)
+    {
+        if (!TryWriteHeader(error, body.Length))
+        {
+            return;
+        }
+
+        CopyIn(sizeof(fuse_out_header), body);
+        Channel.Complete(this, sizeof(fuse_out_header) + body.Length);
+    }
+
+    private bool TryWriteHeader(int error, long bodyBytes)
+    {
+        if (bodyBytes > ReplyCapacity)
+        {
+            Channel.ReportNoRoom(this, bodyBytes);
+            Channel.Complete(this, 0);
+            return false;
+        }
+
+        fuse_out_header header = new() { len = (uint)(sizeof(fuse_out_header) + bodyBytes), error = error, unique = _header.unique };
+        CopyIn(0, MemoryMarshal.AsBytes(new ReadOnlySpan<fuse_out_header>(in header)));
+        return true;
+    }
+
+    private void CopyIn(long offset, ReadOnlySpan<byte> source)
+    {
+        int i = 0;
+        while (!source.IsEmpty)
+        {
+            long length = (long)_writable[i].Length;
+            if (offset < length)
+            {
+                int n = (int)Math.Min(length - offset, source.Length);
+                source[..n].CopyTo(new Span<byte>(_writable[i].Base + offset, n));
+                source = source[n..];
+                offset += n;
+            }
+
+            offset -= length;
+            i++;
+        }
+    }
+}

@@ -1,0 +1,317 @@
+using System.Runtime.CompilerServices;
+using Coherency.Core.Fuse;
+using Coherency.Core.Virtio.Abi;
+
+namespace Coherency.Core.Virtio;
+
+/// <summary>Where a ring lies, in the front end's address space, and how it is used.</summary>
+/// <param name="Entries">A power of two, at most <see cref="VirtqueueLayout.EntriesMax"/>.</param>
+public readonly record struct VirtqueueSetup(uint Entries, ulong Descriptors, ulong Available, ulong Used, VirtioFeatures Features);
+
+/// <summary>
+/// Device side of a split virtqueue (VIRTIO 1.2, section 2.7). The driver may write every byte of the ring at any time: each
+/// is read once, into a local, and judged there.
+/// </summary>
+/// <remarks>
+/// <see cref="TryPop"/>, <see cref="TryReadChain"/> and the notification methods belong to the queue's one thread;
+/// <see cref="Push"/> may be called by any thread.
+/// </remarks>
+public sealed unsafe class Virtqueue
+{
+    private readonly VirtqueueSetup _setup;
+    private readonly uint _mask;
+    private readonly bool _eventIdx;
+    private readonly Lock _usedLock = new();
+    private GuestMemory _memory;
+    private vring_desc* _descriptors;
+    private byte* _available;
+    private byte* _used;
+    private ushort _nextAvailable;
+    private ushort _nextUsed;
+    private ushort _signalledUsed;
+    private bool _signalledValid;
+
+    /// <param name="nextAvailable">The first entry not yet taken (SET_VRING_BASE).</param>
+    /// <exception cref="VirtqueueException">The ring is not where the front end says.</exception>
+    public Virtqueue(in VirtqueueSetup setup, GuestMemory memory, ushort nextAvailable)
+    {
+        _setup = setup;
+        _mask = setup.Entries - 1;
+        _eventIdx = setup.Features.HasFlag(VirtioFeatures.EventIdx);
+        _nextAvailable = nextAvailable;
+        _memory = memory.Acquire();
+        try
+        {
+            Locate();
+        }
+        catch
+        {
+            memory.Release();
+            throw;
+        }
+
+        _nextUsed = Volatile.Read(ref Used->idx);
+    }
+
+    /// <summary>The first entry not yet taken (what GET_VRING_BASE answers).</summary>
+    public ushort NextAvailable => _nextAvailable;
+
+    public uint Entries => _setup.Entries;
+
+    /// <summary>The memory that descriptors are looked up in.</summary>
+    public GuestMemory Memory => _memory;
+
+    private vring_avail* Available => (vring_avail*)_available;
+
+    private vring_used* Used => (vring_used*)_used;
+
+    /// <summary>Goes over to memory that the front end has changed.</summary>
+    /// <exception cref="VirtqueueException">The ring is not in the new memory.</exception>
+    public void UseMemory(GuestMemory memory)
+    {
+        lock (_usedLock)
+        {
+            if (!ReferenceEquals(memory, _memory))
+            {
+                _memory.Release();
+                _memory = memory.Acquire();
+                Locate();
+            }
+        }
+    }
+
+    /// <summary>Gives the guest's memory back; nothing may be called afterwards but <see cref="NextAvailable"/>.</summary>
+    public void Close()
+    {
+        lock (_usedLock)
+        {
+            _descriptors = null;
+            _available = null;
+            _used = null;
+            _memory.Release();
+        }
+    }
+
+    /// <summary>Entries waiting to be taken.</summary>
+    /// <exception cref="VirtqueueException">The driver claims more than the ring holds.</exception>
+    public int CountAvailable()
+    {
+        ushort count = (ushort)(Volatile.Read(ref Available->idx) - _nextAvailable);
+        return count <= _setup.Entries
+            ? count
+            : throw new VirtqueueException($"the available index is {count} entries ahead, the ring has {_setup.Entries}");
+    }
+
+    /// <summary>Takes the next entry; false when there is none.</summary>
+    /// <exception cref="VirtqueueException">An index is out of range.</exception>
+    public bool TryPop(out ushort head)
+    {
+        head = 0;
+        if (CountAvailable() == 0)
+        {
+            return false;
+        }
+
+        ushort* ring = (ushort*)(_available + sizeof(vring_avail));
+        head = Volatile.Read(ref ring[_nextAvailable & _mask]);
+        if (head >= _setup.Entries)
+        {
+            throw new VirtqueueException($"head {head} is not in a table of {_setup.Entries} descriptors");
+        }
+
+        _nextAvailable++;
+        return true;
+    }
+
+    /// <summary>
+    /// Walks the chain that starts at <paramref name="head"/> and adds its buffers to <paramref name="request"/>; false with the
+    /// reason when the chain is malformed.
+    /// </summary>
+    public bool TryReadChain(ushort head, FuseRequest request, out string? problem)
+    {
+        ChainWalk walk = new() { Table = _descriptors, Entries = _setup.Entries, LengthMax = _setup.Entries };
+        uint index = head;
+        while (true)
+        {
+            vring_desc descriptor = ReadOnce(walk.Table + index);
+            if ((descriptor.flags & VringFlags.VRING_DESC_F_INDIRECT) != 0)
+            {
+                if (!TryEnterIndirect(descriptor, ref walk, out problem))
+                {
+                    return false;
+                }
+
+                index = 0;
+                continue;
+            }
+
+            if (!TryAddBuffer(descriptor, ref walk, request, out problem))
+            {
+                return false;
+            }
+
+            if ((descriptor.flags & VringFlags.VRING_DESC_F_NEXT) == 0)
+            {
+                return true;
+            }
+
+            index = descriptor.next;
+            if (index >= walk.Entries)
+            {
+                problem = $"descriptor {index} is not in a table of {walk.Entries}";
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Gives a chain back to the driver with <paramref name="bytes"/> written; true when the driver wants an interrupt.</summary>
+    public bool Push(ushort head, uint bytes)
+    {
+        lock (_usedLock)
+        {
+            if (_used == null)
+            {
+                return false;
+            }
+
+            vring_used_elem* ring = (vring_used_elem*)(_used + sizeof(vring_used));
+            ring[_nextUsed & _mask] = new vring_used_elem { id = head, len = bytes };
+            _nextUsed++;
+
+            // Release: the element and the reply are visible before the index is.
+            Volatile.Write(ref Used->idx, _nextUsed);
+            return WantsInterrupt();
+        }
+    }
+
+    /// <summary>
+    /// Asks the driver to kick for the next entry; true when one has come meanwhile, so that waiting would miss it.
+    /// </summary>
+    public bool EnableNotifications()
+    {
+        if (_eventIdx)
+        {
+            Volatile.Write(ref *(ushort*)(_used + VirtqueueLayout.AvailableEventOffset(_setup.Entries)), _nextAvailable);
+        }
+        else
+        {
+            Volatile.Write(ref Used->flags, 0);
+        }
+
+        // The request for a kick must be visible before the index is looked at again (VIRTIO 1.2, 2.7.10).
+        Interlocked.MemoryBarrier();
+        return CountAvailable() != 0;
+    }
+
+    /// <summary>Tells the driver that kicks are not needed. With the event index, silence already says so.</summary>
+    public void DisableNotifications()
+    {
+        if (!_eventIdx)
+        {
+            Volatile.Write(ref Used->flags, VringFlags.VRING_USED_F_NO_NOTIFY);
+        }
+    }
+
+    private void Locate()
+    {
+        _descriptors = (vring_desc*)Find(_setup.Descriptors, VirtqueueLayout.DescriptorBytes(_setup.Entries), 16, "descriptor table");
+        _available = Find(_setup.Available, VirtqueueLayout.AvailableBytes(_setup.Entries), 2, "available ring");
+        _used = Find(_setup.Used, VirtqueueLayout.UsedBytes(_setup.Entries), 4, "used ring");
+    }
+
+    private byte* Find(ulong userAddress, uint bytes, ulong alignment, string what)
+    {
+        byte* found = userAddress % alignment == 0 ? _memory.TranslateUser(userAddress, bytes) : null;
+        return found != null
+            ? found
+            : throw new VirtqueueException($"the {what} at {userAddress:x} ({bytes} bytes) is misaligned or outside the guest's memory");
+    }
+
+    private bool TryEnterIndirect(vring_desc descriptor, ref ChainWalk walk, out string? problem)
+    {
+        if (!_setup.Features.HasFlag(VirtioFeatures.IndirectDesc) || walk.IsIndirect || walk.Length > 0
+            || (descriptor.flags & VringFlags.VRING_DESC_F_NEXT) != 0)
+        {
+            problem = "an indirect descriptor stands where none may (2.7.5.3.1)";
+            return false;
+        }
+
+        uint entries = descriptor.len / (uint)sizeof(vring_desc);
+        byte* table = entries > 0 && descriptor.len % sizeof(vring_desc) == 0
+            ? _memory.Translate(descriptor.addr, descriptor.len)
+            : null;
+        if (table == null)
+        {
+            problem = $"an indirect table of {descriptor.len} bytes at {descriptor.addr:x} is not one";
+            return false;
+        }
+
+        walk.Table = (vring_desc*)table;
+        walk.Entries = entries;
+        walk.IsIndirect = true;
+        problem = null;
+        return true;
+    }
+
+    private bool TryAddBuffer(in vring_desc descriptor, ref ChainWalk walk, FuseRequest request, out string? problem)
+    {
+        problem = null;
+        bool isWritable = (descriptor.flags & VringFlags.VRING_DESC_F_WRITE) != 0;
+        byte* start = _memory.Translate(descriptor.addr, descriptor.len);
+        if (++walk.Length > walk.LengthMax)
+        {
+            problem = $"the chain is longer than the queue's {walk.LengthMax} entries, or runs in a circle";
+        }
+        else if (start == null)
+        {
+            problem = $"{descriptor.len} bytes at {descriptor.addr:x} do not lie within one region of the guest's memory";
+        }
+        else if (walk.SawWritable && !isWritable)
+        {
+            problem = "a readable buffer follows a writable one (2.7.4.2)";
+        }
+        else if (!(isWritable ? request.TryAddWritable(start, descriptor.len) : request.TryAddReadable(start, descriptor.len)))
+        {
+            problem = $"the chain has more than {FuseLimits.SegmentsMax} buffers of one direction";
+        }
+
+        walk.SawWritable |= isWritable;
+        return problem == null;
+    }
+
+    private bool WantsInterrupt()
+    {
+        // The index must be visible before the driver's wish is looked at (VIRTIO 1.2, 2.7.7).
+        Interlocked.MemoryBarrier();
+        if (!_eventIdx)
+        {
+            return (Volatile.Read(ref Available->flags) & VringFlags.VRING_AVAIL_F_NO_INTERRUPT) == 0;
+        }
+
+        ushort usedEvent = Volatile.Read(ref *(ushort*)(_available + VirtqueueLayout.UsedEventOffset(_setup.Entries)));
+        bool wants = !_signalledValid || Crosses(usedEvent, _nextUsed, _signalledUsed);
+        _signalledUsed = _nextUsed;
+        _signalledValid = true;
+        return wants;
+    }
+
+    /// <summary>Did the index pass <paramref name="eventIndex"/> on its way from <paramref name="old"/> to <paramref name="now"/>?</summary>
+    internal static bool Crosses(ushort eventIndex, ushort now, ushort old) => (ushort)(now - eventIndex - 1) < (ushort)(now - old);
+
+    private static vring_desc ReadOnce(vring_desc* source)
+    {
+        ulong address = Volatile.Read(ref source->addr);
+        ulong rest = Volatile.Read(ref Unsafe.As<uint, ulong>(ref source->len));
+        return new vring_desc { addr = address, len = (uint)rest, flags = (ushort)(rest >> 32), next = (ushort)(rest >> 48) };
+    }
+
+    private struct ChainWalk
+    {
+        public vring_desc* Table;
+        public uint Entries;
+        public uint LengthMax;
+        public uint Length;
+        public bool IsIndirect;
+        public bool SawWritable;
+    }
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Coherency.Daemon.Commands;
+
+/// <summary>The commands of <c>coherencyd</c> and what they exit with.</summary>
+public static class CommandLine
+{
+    /// <summary>Everything went as asked.</summary>
+    public const int Success = 0;
+
+    /// <summary>It started, but failed later.</summary>
+    public const int Failure = 1;
+
+    /// <summary>It did not start: the options, the share, a socket or the mount point are wrong. One line says which and why.</summary>
+    public const int Unusable = 2;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        RootCommand root = new("A virtio-fs daemon: shares one host directory with several virtual machines.")
+        {
+            new ServeCommand(),
+            new MountCommand(),
+            new DemoCommand(),
+        };
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            return Refuse(parsed.Errors[0].Message);
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+        }
+        catch (Exception unusable) when (unusable is UsageException or IOException or UnauthorizedAccessException)
+        {
+            return Refuse(unusable.Message);
+        }
+    }
+
+    private static int Refuse(string why)
+    {
+        Console.Error.WriteLine($"coherencyd: {why.ReplaceLineEndings(" ")}");
+        return Unusable;
+    }
+}

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using Coherency.Daemon.Configuration;
+using Coherency.Host.Passthrough;
+using Coherency.Host.Server;
+
+namespace Coherency.Daemon.Commands;
+
+/// <summary>The options that describe a share, for every command that serves one.</summary>
+internal sealed class ShareOptions
+{
+    private static readonly ShareConfiguration Standard = new() { SharedDir = "" };
+
+    public Option<string?> SharedDir { get; } = new("--shared-dir", "-s") { Description = "Directory to share", HelpName = "DIR" };
+
+    private readonly Option<CacheMode> _cache = new("--cache")
+    {
+        Description = "What guests may cache: never, auto (names and attributes for 1 s), metadata (no data), always (all, for a day)",
+        DefaultValueFactory = _ => Standard.Cache,
+    };
+
+    private readonly Option<double?> _entryTimeout = new("--entry-timeout") { Description = "How long names are believed, instead of the cache mode's", HelpName = "SECONDS" };
+    private readonly Option<double?> _attrTimeout = new("--attr-timeout") { Description = "How long attributes are believed", HelpName = "SECONDS" };
+    private readonly Option<double?> _negativeTimeout = new("--negative-timeout") { Description = "How long a name's absence is believed", HelpName = "SECONDS" };
+    private readonly Option<bool> _writeback = new("--writeback") { Description = "Let guests collect writes; only for files that one guest writes" };
+    private readonly Option<bool> _readonly = new("--readonly") { Description = "Refuse every change with EROFS" };
+
+    private readonly Option<InodeFileHandles> _inodeFileHandles = new("--inode-file-handles")
+    {
+        Description = "Keep inodes by file handle instead of an open descriptor each: never, prefer, mandatory",
+        DefaultValueFactory = _ => Standard.InodeFileHandles,
+    };
+
+    private readonly Option<bool> _noXattr = new("--no-xattr") { Description = "Serve no extended attributes" };
+    private readonly Option<bool> _posixAcl = new("--posix-acl") { Description = "Let guests enforce POSIX ACLs (needs extended attributes)" };
+    private readonly Option<bool> _noKillpriv = new("--no-killpriv-v2") { Description = "Leave clearing setuid and setgid bits to the guests" };
+    private readonly Option<bool> _noReaddirplus = new("--no-readdirplus") { Description = "Directory reads carry no attributes" };
+    private readonly Option<bool> _noSubmounts = new("--no-announce-submounts") { Description = "Show mounts below the share as plain directories" };
+    private readonly Option<bool> _allowDirectIo = new("--allow-direct-io") { Description = "Pass O_DIRECT on to the host" };
+    private readonly Option<bool> _allowMmap = new("--allow-mmap") { Description = "Allow shared mappings in cache modes never and metadata" };
+
+    public void AddTo(Command command)
+    {
+        Option[] all =
+        [
+            SharedDir, _cache, _entryTimeout, _attrTimeout, _negativeTimeout, _writeback, _readonly, _inodeFileHandles, _noXattr,
+            _posixAcl, _noKillpriv, _noReaddirplus, _noSubmounts, _allowDirectIo, _allowMmap,
+        ];
+        foreach (Option option in all)
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <exception cref="UsageException">No directory was given.</exception>
+    public ShareConfiguration Read(ParseResult parsed)
+    {
+        ShareConfiguration share = new()
+        {
+            SharedDir = parsed.GetValue(SharedDir) ?? throw new UsageException("no directory to share: give --shared-dir DIR"),
+            Cache = parsed.GetValue(_cache),
+            EntryTimeout = parsed.GetValue(_entryTimeout),
+            AttrTimeout = parsed.GetValue(_attrTimeout),
+            NegativeTimeout = parsed.GetValue(_negativeTimeout),
+            Writeback = parsed.GetValue(_writeback),
+            Readonly = parsed.GetValue(_readonly),
+            InodeFileHandles = parsed.GetValue(_inodeFileHandles),
+            Xattr = !parsed.GetValue(_noXattr),
+            PosixAcl = parsed.GetValue(_posixAcl),
+            KillprivV2 = !parsed.GetValue(_noKillpriv),
+            Readdirplus = !parsed.GetValue(_noReaddirplus),
+            AnnounceSubmounts = !parsed.GetValue(_noSubmounts),
+            AllowDirectIo = parsed.GetValue(_allowDirectIo),
+            AllowMmap = parsed.GetValue(_allowMmap),
+        };
+        ConfigurationFile.CheckTimeouts(share);
+        return share;
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Coherency.Daemon.Commands;
+
+namespace Coherency.Daemon.Configuration;
+
+/// <summary>Reads and judges configurations, wherever they come from.</summary>
+public static class ConfigurationFile
+{
+    private const int TagBytesMax = 36;
+    private const int QueuesMax = 64;
+    private const int HelpersMax = 64;
+    private const int PollMicrosecondsMax = 10_000;
+
+    /// <exception cref="UsageException">The file cannot be read or says something impossible; the message says where.</exception>
+    public static ServeConfiguration Read(string path)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            ServeConfiguration configuration = JsonSerializer.Deserialize(file, ConfigurationJson.Default.ServeConfiguration)
+                ?? throw new UsageException($"{path} holds nothing");
+            Check(configuration);
+            return configuration;
+        }
+        catch (JsonException malformed)
+        {
+            throw new UsageException($"{path}, line {malformed.LineNumber + 1}: {malformed.Message}");
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"cannot read {path}: {unreadable.Message}");
+        }
+    }
+
+    /// <summary>Checks what types cannot.</summary>
+    /// <exception cref="UsageException">Something is impossible.</exception>
+    public static void Check(ServeConfiguration configuration)
+    {
+        if (configuration.Shares.Count == 0)
+        {
+            throw new UsageException("no share is configured: give at least one");
+        }
+
+        foreach (ShareConfiguration share in configuration.Shares)
+        {
+            Check(share);
+        }
+
+        RefuseTwice(configuration, g => g.Name, "name");
+        RefuseTwice(configuration, g => Path.GetFullPath(g.Socket), "socket");
+    }
+
+    private static void Check(ShareConfiguration share)
+    {
+        if (share.Guests.Count == 0)
+        {
+            throw new UsageException($"share {share.SharedDir} has no guest: give at least one (--guest NAME=SOCKET)");
+        }
+
+        foreach (GuestConfiguration guest in share.Guests)
+        {
+            string tag = TagOf(share, guest);
+            int tagBytes = System.Text.Encoding.UTF8.GetByteCount(tag);
+            if (tagBytes is 0 or > TagBytesMax)
+            {
+                throw new UsageException($"tag '{tag}' of guest {guest.Name} has {tagBytes} bytes: 1 to {TagBytesMax} are possible (--tag)");
+            }
+
+            CheckRange("num-request-queues", guest.NumRequestQueues ?? share.NumRequestQueues, 1, QueuesMax);
+            CheckRange("thread-pool-size", guest.ThreadPoolSize ?? share.ThreadPoolSize, 0, HelpersMax);
+            CheckRange("poll-us", guest.PollUs ?? share.PollUs, 0, PollMicrosecondsMax);
+        }
+
+        CheckTimeouts(share);
+    }
+
+    /// <summary>What the guest mounts.</summary>
+    public static string TagOf(ShareConfiguration share, GuestConfiguration guest) =>
+        guest.Tag ?? share.Tag ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(share.SharedDir)));
+
+    /// <summary>Also for shares that are mounted on the host.</summary>
+    internal static void CheckTimeouts(ShareConfiguration share)
+    {
+        foreach (double? seconds in (double?[])[share.EntryTimeout, share.AttrTimeout, share.NegativeTimeout])
+        {
+            if (seconds is < 0 or > int.MaxValue || seconds is { } value && !double.IsFinite(value))
+            {
+                throw new UsageException($"a timeout of {seconds} seconds: 0 to {int.MaxValue} are possible");
+            }
+        }
+    }
+
+    private static void CheckRange(string option, int value, int min, int max)
+    {
+        if (value < min || value > max)
+        {
+            throw new UsageException($"--{option} {value}: {min} to {max} are possible");
+        }
+    }
+
+    private static void RefuseTwice(ServeConfiguration configuration, Func<GuestConfiguration, string> key, string what)
+    {
+        IGrouping<string, GuestConfiguration>? twice = configuration.Shares
+            .SelectMany(share => share.Guests)
+            .GroupBy(key)
+            .FirstOrDefault(group => group.Count() > 1);
+        if (twice is not null)
+        {
+            throw new UsageException($"{twice.Count()} guests have the {what} {twice.Key}: each needs its own");
+        }
+    }
+}
+
+/// <summary>How configurations look as JSON: camel case, comments and trailing commas allowed, unknown names refused.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    ReadCommentHandling = JsonCommentHandling.Skip,
+    AllowTrailingCommas = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(ServeConfiguration))]
+internal sealed partial class ConfigurationJson : JsonSerializerContext;

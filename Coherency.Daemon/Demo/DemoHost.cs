@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using Coherency.Daemon.Commands;
+using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Hosting;
+using Coherency.Guest;
+using Microsoft.Extensions.Logging.Abstractions;
+using Spectre.Console;
+
+namespace Coherency.Daemon.Demo;
+
+/// <summary>Runs the demo: a directory of its own, the daemon on it, two user-space guests, and the steps.</summary>
+internal static class DemoHost
+{
+    public static int Run()
+    {
+        DirectoryInfo work = Directory.CreateTempSubdirectory("coherencyd-demo-");
+        try
+        {
+            return Run(work);
+        }
+        finally
+        {
+            work.Delete(recursive: true);
+        }
+    }
+
+    private static int Run(DirectoryInfo work)
+    {
+        string shared = work.CreateSubdirectory("shared").FullName;
+        ShareConfiguration share = new()
+        {
+            SharedDir = shared,
+            Guests = [.. "ab".Select(name => new GuestConfiguration { Name = $"{name}", Socket = Path.Combine(work.FullName, $"{name}.sock") })],
+        };
+        using GuestServer server = new(new ServeConfiguration { Shares = [share] }, NullLoggerFactory.Instance);
+        using VirtioFsGuest a = VirtioFsGuest.Connect(share.Guests[0].Socket);
+        using VirtioFsGuest b = VirtioFsGuest.Connect(share.Guests[1].Socket);
+        AnsiConsole.WriteLine($"One daemon shares {shared} with guests a and b (virtio-fs over vhost-user, no VM).");
+        List<DemoResult> results = [];
+        try
+        {
+            RunSteps(new DemoGuests(a.Files, b.Files, shared), server, results);
+        }
+        catch (DemoFailure wrong)
+        {
+            Console.Error.WriteLine($"coherencyd: the demo went wrong at '{DemoSteps.All[results.Count].Title}': {wrong.Message}");
+            return CommandLine.Failure;
+        }
+
+        Print(results);
+        return CommandLine.Success;
+    }
+
+    private static void RunSteps(DemoGuests guests, GuestServer server, List<DemoResult> results)
+    {
+        if (!AnsiConsole.Profile.Capabilities.Interactive || Console.IsOutputRedirected)
+        {
+            results.AddRange(DemoSteps.All.Select(step => Measure(step, guests, server)));
+            return;
+        }
+
+        AnsiConsole.Progress().AutoClear(true).Start(progress =>
+        {
+            ProgressTask all = progress.AddTask("demo", maxValue: DemoSteps.All.Count);
+            foreach (DemoStep step in DemoSteps.All)
+            {
+                all.Description = step.Title;
+                results.Add(Measure(step, guests, server));
+                all.Increment(1);
+            }
+        });
+    }
+
+    private static DemoResult Measure(DemoStep step, DemoGuests guests, GuestServer server)
+    {
+        long requestsBefore = CountRequests(server);
+        Stopwatch watch = Stopwatch.StartNew();
+        int count = step.Run(guests);
+        return new DemoResult(step, count, CountRequests(server) - requestsBefore, watch.Elapsed);
+    }
+
+    private static long CountRequests(GuestServer server) => server.Endpoints.Sum(endpoint => endpoint.Session.Counters.Total);
+
+    private static void Print(List<DemoResult> results)
+    {
+        Table table = new() { Border = TableBorder.Rounded };
+        table.AddColumn("what happened");
+        foreach (string heading in (string[])["count", "requests", "ms", "per second", "us per request"])
+        {
+            table.AddColumn(new TableColumn(heading).RightAligned());
+        }
+
+        foreach (DemoResult result in results)
+        {
+            table.AddRow(
+                result.Step.Title,
+                $"{result.Count} {result.Step.Unit}",
+                $"{result.Requests}",
+                $"{result.Elapsed.TotalMilliseconds:f1}",
+                $"{result.Count / result.Elapsed.TotalSeconds:f0}",
+                $"{result.Elapsed.TotalMicroseconds / Math.Max(1, result.Requests):f1}");
+        }
+
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"All {results.Count} steps were checked from the other guest or from the host.");
+    }
+}

@@ -1,0 +1,14 @@
+using Coherency.Host.Passthrough;
+using Coherency.Host.Server;
+
+namespace Coherency.Daemon.Hosting;
+
+/// <summary>How a session gets at a share.</summary>
+internal static class ShareAccess
+{
+    public static IFileSystem Open(PassthroughShare share, bool isReadOnly)
+    {
+        IFileSystem files = share.OpenSession();
+        return isReadOnly ? new ReadOnlyFileSystem(files) : files;
+    }
+}

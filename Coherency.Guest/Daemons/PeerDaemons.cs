@@ -1,0 +1,14 @@
+namespace Coherency.Guest.Daemons;
+
+/// <summary>Where the daemons of others are, and how they are started with the meaning of our <c>--cache auto</c>.</summary>
+public static class PeerDaemons
+{
+    /// <summary>The C virtiofsd of Debian's qemu-system-common 7.2.</summary>
+    public const string CVirtiofsdPath = "/usr/lib/qemu/virtiofsd";
+
+    /// <summary>With locks and xattrs, which it leaves out by default and ours has; it needs root.</summary>
+    public const string CVirtiofsdCommand =
+        CVirtiofsdPath + " --socket-path={socket} -o source={dir} -o cache=auto -o posix_lock -o flock -o xattr";
+
+    public static bool HasCVirtiofsd => File.Exists(CVirtiofsdPath);
+}

@@ -1,0 +1,136 @@
+using Coherency.Core.Linux;
+
+namespace Coherency.Guest.Virtio;
+
+/// <summary>A range of guest-physical memory and the part of the memory file that backs it; sizes in bytes.</summary>
+public readonly record struct GuestMemoryRegion(ulong GuestAddress, ulong UserAddress, ulong Size, ulong FileOffset);
+
+/// <summary>
+/// The memory of a user-space guest: a memory file that the daemon maps too. Rings and buffers are allocated from it and live
+/// until the whole is disposed; pages that nobody touches cost nothing.
+/// </summary>
+public sealed unsafe class FrontendMemory : IDisposable
+{
+    /// <summary>Guest-physical address of the first byte. Not 0, so that a forgotten address is an invalid one.</summary>
+    public const ulong BaseAddress = 0x4000_0000;
+
+    private const int PageBytes = 4096;
+
+    private readonly Lock _allocation = new();
+    private readonly byte* _start;
+    private long _used;
+    private bool _disposed;
+
+    private FrontendMemory(int fd, byte* start, long bytes, int regionCount)
+    {
+        Fd = fd;
+        _start = start;
+        Bytes = bytes;
+        Regions = SplitIntoRegions(bytes, regionCount);
+    }
+
+    /// <summary>The memory file; it stays this object's.</summary>
+    public int Fd { get; }
+
+    /// <summary>Size of the whole.</summary>
+    public long Bytes { get; }
+
+    /// <summary>Neighbours in guest-physical space, so that a buffer can straddle two of them.</summary>
+    public IReadOnlyList<GuestMemoryRegion> Regions { get; }
+
+    /// <summary>First guest-physical address after the last region.</summary>
+    public ulong EndAddress => BaseAddress + (ulong)Bytes;
+
+    /// <param name="bytes">Rounded up so that each region is whole pages.</param>
+    /// <param name="regionCount">How many regions the daemon is told of.</param>
+    /// <exception cref="LinuxException">The kernel gives no memory.</exception>
+    public static FrontendMemory Create(long bytes, int regionCount = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(regionCount);
+        long grain = (long)PageBytes * regionCount;
+        long size = (bytes + grain - 1) / grain * grain;
+        int fd = LinuxException.Check(Libc.MemFdCreate("coherency-guest", MemoryFlags.MFD_CLOEXEC), "memfd_create");
+        if (Libc.FTruncate(fd, size).ToErrno() is not Errno.None and var errno)
+        {
+            _ = Libc.Close(fd);
+            throw new LinuxException("sizing guest memory", errno);
+        }
+
+        byte* start = Libc.MMap((nuint)size, MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE, MemoryFlags.MAP_SHARED, fd, 0, out errno);
+        if (start == null)
+        {
+            _ = Libc.Close(fd);
+            throw new LinuxException("mapping guest memory", errno);
+        }
+
+        return new FrontendMemory(fd, start, size, regionCount);
+    }
+
+    /// <summary>Hands out memory; it is zeroed unless it was released before.</summary>
+    /// <param name="alignment">A power of two, in bytes.</param>
+    /// <exception cref="InvalidOperationException">Less than <paramref name="bytes"/> is left.</exception>
+    public GuestBuffer Allocate(int bytes, int alignment = 16)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        lock (_allocation)
+        {
+            long offset = (_used + alignment - 1) & -alignment;
+            if (offset + bytes > Bytes)
+            {
+                throw new InvalidOperationException($"guest memory of {Bytes} bytes has no {bytes} bytes left");
+            }
+
+            _used = offset + bytes;
+            return new GuestBuffer(_start + offset, BaseAddress + (ulong)offset, bytes);
+        }
+    }
+
+    /// <summary>How much was handed out, to be given back with <see cref="ReleaseTo"/>.</summary>
+    public long Used
+    {
+        get
+        {
+            lock (_allocation)
+            {
+                return _used;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Takes back every buffer allocated since <see cref="Used"/> was <paramref name="mark"/>; their owners must be gone. What
+    /// is allocated next may hold old bytes.
+    /// </summary>
+    public void ReleaseTo(long mark)
+    {
+        lock (_allocation)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(mark, _used);
+            _used = mark;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            _ = Libc.MUnmap(_start, (nuint)Bytes);
+            _ = Libc.Close(Fd);
+        }
+    }
+
+    private GuestMemoryRegion[] SplitIntoRegions(long bytes, int count)
+    {
+        ulong size = (ulong)(bytes / count);
+        var regions = new GuestMemoryRegion[count];
+        for (int i = 0; i < count; i++)
+        {
+            ulong offset = size * (ulong)i;
+            regions[i] = new GuestMemoryRegion(BaseAddress + offset, (ulong)_start + offset, size, offset);
+        }
+
+        return regions;
+    }
+}

@@ -1,0 +1,65 @@
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// How many descriptors may be open on behalf of clients. It ends before the process's own limit does, so that clients get
+/// ENFILE and the log a line while the daemon can still accept connections and open what it needs itself.
+/// </summary>
+public sealed class DescriptorBudget(int limit)
+{
+    /// <summary>Kept back for sockets, event descriptors, mounts and the runtime.</summary>
+    private const int ReservedForDaemon = 256;
+
+    private int _used;
+    private int _reported;
+
+    /// <summary>What the process's limit (RLIMIT_NOFILE) allows; the same for all shares.</summary>
+    public static DescriptorBudget Process { get; } = new(ProcessLimit());
+
+    public int Limit { get; } = limit;
+
+    public int Used => Volatile.Read(ref _used);
+
+    /// <summary>
+    /// Raised with a line for the log when the budget is first exceeded, and again only after a tenth of it was free meanwhile.
+    /// </summary>
+    public event Action<string>? Exhausted;
+
+    public bool TryTake(int count = 1)
+    {
+        int used = Interlocked.Add(ref _used, count);
+        if (used <= Limit)
+        {
+            return true;
+        }
+
+        Interlocked.Add(ref _used, -count);
+        Report();
+        return false;
+    }
+
+    public void Return(int count = 1)
+    {
+        int used = Interlocked.Add(ref _used, -count);
+        if (Volatile.Read(ref _reported) != 0 && used < Limit - (Limit / 10))
+        {
+            Volatile.Write(ref _reported, 0);
+        }
+    }
+
+    private void Report()
+    {
+        if (Interlocked.Exchange(ref _reported, 1) == 0)
+        {
+            Exhausted?.Invoke($"All {Limit} file descriptors for clients are in use: requests that need one fail with ENFILE. Raise the limit (ulimit -n, LimitNOFILE=).");
+        }
+    }
+
+    private static int ProcessLimit()
+    {
+        LinuxException.Check(Libc.GetResourceLimit(ProcessFlags.RLIMIT_NOFILE, out rlimit limit), "getrlimit");
+        int descriptors = (int)Math.Min(limit.rlim_cur, 1 << 30);
+        return Math.Max(descriptors - ReservedForDaemon, descriptors / 2);
+    }
+}

@@ -1,0 +1,205 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// O_PATH descriptors kept open because they may be needed again, by node id: sets of eight places, in which the place not
+/// used for longest (about: clock) is given up first. A place in use is never given up. Each set has a spin lock, held for
+/// a few loads and stores and never across a system call. An inode's descriptor goes when the inode leaves the
+/// <see cref="InodeTable"/>, so a node id that comes to mean another inode is never found here.
+/// </summary>
+internal sealed class DescriptorCache : IDisposable
+{
+    private const int Ways = 8;
+
+    private readonly Place[] _places;
+    private readonly SetState[] _sets;
+    private readonly int _setMask;
+    private readonly DescriptorBudget _budget;
+
+    /// <param name="capacity">Rounded down to a power of two; less if the budget has no quarter of it left for that.</param>
+    public DescriptorCache(int capacity, DescriptorBudget budget)
+    {
+        int affordable = Math.Max(Math.Min(capacity, (budget.Limit - budget.Used) / 4), Ways);
+        int sets = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((affordable / Ways) + 1)) / 2;
+        sets = Math.Max(sets, 1);
+        _budget = budget;
+        _sets = new SetState[sets];
+        _setMask = sets - 1;
+        _places = new Place[sets * Ways];
+        _places.AsSpan().Fill(new Place { Fd = -1 });
+        // Taken once for all places: filling one later is never refused.
+        if (!budget.TryTake(Capacity))
+        {
+            throw new ShareException($"no file descriptors left for another share ({budget.Used} of {budget.Limit} are in use)");
+        }
+    }
+
+    public int Capacity => _places.Length;
+
+    /// <summary>Finds a descriptor and keeps it in place until <see cref="Unpin"/>; -1 if there is none.</summary>
+    public int TryPin(ulong node, out int place)
+    {
+        int set = SetOf(node);
+        EnterSet(set);
+        place = Find(set, node);
+        int fd = place < 0 ? -1 : PinPlace(place);
+        ExitSet(set);
+        return fd;
+    }
+
+    /// <summary>
+    /// Takes ownership of a new descriptor and pins it, or the one that another thread brought first.
+    /// </summary>
+    /// <param name="place">-1 when every place of the set is in use: the caller still owns the descriptor.</param>
+    public int InsertPinned(ulong node, int fd, out int place)
+    {
+        int unneeded = -1;
+        int set = SetOf(node);
+        EnterSet(set);
+        place = Find(set, node);
+        if (place >= 0)
+        {
+            unneeded = fd;
+        }
+        else
+        {
+            place = ChooseVictim(set);
+            if (place >= 0)
+            {
+                unneeded = _places[place].Fd;
+                _places[place] = new Place { Node = node, Fd = fd };
+            }
+        }
+
+        int pinned = place < 0 ? fd : PinPlace(place);
+        ExitSet(set);
+        CloseIfOpen(unneeded);
+        return pinned;
+    }
+
+    public void Unpin(int place)
+    {
+        int set = place / Ways;
+        EnterSet(set);
+        _places[place].Pins--;
+        ExitSet(set);
+    }
+
+    /// <summary>Hands over an unused descriptor of the inode, which then has none here; -1 if there is none.</summary>
+    public int TryTake(ulong node)
+    {
+        int set = SetOf(node);
+        EnterSet(set);
+        int place = Find(set, node);
+        int fd = -1;
+        if (place >= 0 && _places[place].Pins == 0)
+        {
+            fd = _places[place].Fd;
+            _places[place] = new Place { Fd = -1 };
+        }
+
+        ExitSet(set);
+        return fd;
+    }
+
+    /// <summary>Closes the descriptor of an inode that nobody references any more (so none is pinned).</summary>
+    public void Remove(ulong node) => CloseIfOpen(TryTake(node));
+
+    public void Dispose()
+    {
+        foreach (Place place in _places)
+        {
+            CloseIfOpen(place.Fd);
+        }
+
+        _budget.Return(Capacity);
+    }
+
+    private int PinPlace(int place)
+    {
+        _places[place].Pins++;
+        _places[place].WasUsed = true;
+        return _places[place].Fd;
+    }
+
+    private int Find(int set, ulong node)
+    {
+        int first = set * Ways;
+        for (int place = first; place < first + Ways; place++)
+        {
+            if (_places[place].Node == node && _places[place].Fd >= 0)
+            {
+                return place;
+            }
+        }
+
+        return -1;
+    }
+
+    private int ChooseVictim(int set)
+    {
+        // Two rounds: the first may only take away the marks of use.
+        for (int i = 0; i < 2 * Ways; i++)
+        {
+            int place = (set * Ways) + (int)(_sets[set].Hand++ % Ways);
+            if (_places[place].Pins == 0 && !_places[place].WasUsed)
+            {
+                return place;
+            }
+
+            _places[place].WasUsed = false;
+        }
+
+        return -1;
+    }
+
+    /// <summary>Sets take the middle bits: the low ones pick places in the inode index, the high ones the shard.</summary>
+    private int SetOf(ulong node) => (int)(node >> 24) & _setMask;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void EnterSet(int set)
+    {
+        if (Interlocked.CompareExchange(ref _sets[set].Locked, 1, 0) != 0)
+        {
+            Spin(set);
+        }
+    }
+
+    private void Spin(int set)
+    {
+        SpinWait spin = default;
+        while (Interlocked.CompareExchange(ref _sets[set].Locked, 1, 0) != 0)
+        {
+            spin.SpinOnce();
+        }
+    }
+
+    private void ExitSet(int set) => Volatile.Write(ref _sets[set].Locked, 0);
+
+    private static void CloseIfOpen(int fd)
+    {
+        if (fd >= 0)
+        {
+            Libc.Close(fd);
+        }
+    }
+
+    private struct Place
+    {
+        public ulong Node;
+        public int Fd;
+        public int Pins;
+        public bool WasUsed;
+    }
+
+    /// <summary>A cache line each: threads that work in different sets do not slow each other down.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
+    private struct SetState
+    {
+        public int Locked;
+        public uint Hand;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// What makes an inode that inode and no other: the mount it was reached through and the file handle that the kernel gives
+/// for it (which holds its generation). Where there are no handles, device, inode number and birth time take their place.
+/// </summary>
+internal unsafe struct FileIdentity
+{
+    /// <summary>Type of an identity made from attributes; the kernel's own types are at most 255.</summary>
+    private const ushort AttributesType = 0xFFFF;
+
+    private const int AttributesBytes = 20;
+
+    /// <summary>As open_by_handle_at(2) takes it, unless made from attributes.</summary>
+    public file_handle Handle;
+
+    /// <summary>Index in the <see cref="MountTable"/>.</summary>
+    public ushort Mount;
+
+    public readonly ushort Type => (ushort)Handle.handle_type;
+
+    public readonly int Length => (int)Handle.handle_bytes;
+
+    [UnscopedRef]
+    public readonly ReadOnlySpan<byte> Bytes
+    {
+        // SAFETY: Length is at most MaxBytes: the kernel never fills in more than handle_bytes announced (ReadHandle), and
+        // the other writers (FromAttributes, InodeTable) stay below it.
+        get => new(Unsafe.AsPointer(ref Unsafe.AsRef(in Handle.f_handle[0])), Length);
+    }
+
+    /// <summary>Asks the kernel for the handle behind a name or, with AT_EMPTY_PATH, a descriptor.</summary>
+    /// <returns>Zero or -errno; EOPNOTSUPP where the file system has no handles.</returns>
+    public int ReadHandle(int dirFd, byte* path, int flags, out int mountId)
+    {
+        int result;
+        int mount;
+        fixed (file_handle* handle = &Handle)
+        {
+            handle->handle_bytes = file_handle.MaxBytes;
+            result = Libc.NameToHandleAt(dirFd, path, handle, &mount, flags);
+        }
+
+        mountId = mount;
+        return result >= 0 && Handle.handle_type is < 0 or > byte.MaxValue ? -(int)Errno.EOPNOTSUPP : result;
+    }
+
+    public void SetHandle(ushort type, ReadOnlySpan<byte> handle)
+    {
+        Handle.handle_type = type;
+        Handle.handle_bytes = (uint)handle.Length;
+        fixed (byte* bytes = Handle.f_handle)
+        {
+            handle.CopyTo(new Span<byte>(bytes, file_handle.MaxBytes));
+        }
+    }
+
+    public static FileIdentity FromAttributes(ushort mount, in statx attributes)
+    {
+        FileIdentity identity = new() { Mount = mount };
+        identity.Handle.handle_type = AttributesType;
+        identity.Handle.handle_bytes = AttributesBytes;
+        Span<byte> bytes = new(identity.Handle.f_handle, AttributesBytes);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, attributes.stx_ino);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes[8..], BirthNanoseconds(attributes));
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[16..], (attributes.stx_dev_major << 20) | attributes.stx_dev_minor);
+        return identity;
+    }
+
+    private static long BirthNanoseconds(in statx attributes) =>
+        unchecked((attributes.stx_btime.tv_sec * 1_000_000_000) + attributes.stx_btime.tv_nsec);
+
+    /// <summary>32 bits of the birth time: tells an inode from a later one with the same number.</summary>
+    public static uint BirthFold(in statx attributes)
+    {
+        ulong birth = (ulong)BirthNanoseconds(attributes);
+        return (uint)(birth ^ (birth >> 32));
+    }
+}

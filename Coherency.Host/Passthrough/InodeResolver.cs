@@ -1,0 +1,260 @@
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// From a name to an inode. Names can be renamed, removed and reused between two system calls, so an answer is only given
+/// when identity and attributes are known to belong to the same inode: never the one of the old and the other of the new.
+/// </summary>
+/// <param name="usesHandles">The root's mount has handles; mounts that do not are found out one by one.</param>
+internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts, DescriptorCache cache, DescriptorBudget budget, bool usesHandles)
+{
+    public const uint AttributesWanted = StatFlags.STATX_BASIC_STATS | StatFlags.STATX_BTIME | StatFlags.STATX_MNT_ID;
+
+    private const int ByName = OpenFlags.AT_SYMLINK_NOFOLLOW | OpenFlags.AT_NO_AUTOMOUNT;
+    private const int PathOnly = OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW;
+
+    /// <summary>Finds what a name stands for and references it.</summary>
+    public Errno Resolve(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
+    {
+        FileIdentity identity = default;
+        if (usesHandles)
+        {
+            int result = identity.ReadHandle(dirFd, name, 0, out int mountId);
+            if (result >= 0)
+            {
+                return ResolveHandle(dirFd, name, ref identity, (ulong)mountId, out attributes, out inode);
+            }
+
+            if (result is not (-(int)Errno.EOPNOTSUPP or -(int)Errno.EOVERFLOW))
+            {
+                return Fail(result.ToErrno(), out attributes, out inode);
+            }
+        }
+
+        return ResolveAttributes(dirFd, name, out attributes, out inode);
+    }
+
+    /// <summary>References the inode behind a descriptor that was just opened (and is not O_PATH).</summary>
+    public Errno ResolveOpen(int fd, out statx attributes, out PinnedInode inode)
+    {
+        Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
+        if (errno != Errno.None)
+        {
+            return Fail(errno, out attributes, out inode);
+        }
+
+        errno = mounts.GetOrRegister(fd, attributes, out Mount mount);
+        if (errno != Errno.None)
+        {
+            return Fail(errno, out attributes, out inode);
+        }
+
+        int pathFd = mount.UsesHandles ? -1 : OpenPathOf(fd);
+        return pathFd < 0 && !mount.UsesHandles
+            ? Fail(pathFd.ToErrno(), out attributes, out inode)
+            : AddIdentified(mount, fd, pathFd, attributes, out inode);
+    }
+
+    /// <summary>What stands behind a name, before it is removed; nothing when that cannot be told.</summary>
+    public NameTarget Identify(int dirFd, byte* name)
+    {
+        FileIdentity identity = default;
+        if (usesHandles
+            && identity.ReadHandle(dirFd, name, 0, out int mountId) >= 0
+            && mounts.TryGet((ulong)mountId, out Mount? mount)
+            && mount!.UsesHandles)
+        {
+            identity.Mount = mount.Index;
+            return Target(identity);
+        }
+
+        return Libc.Statx(dirFd, name, ByName, AttributesWanted, out statx attributes) >= 0
+            && mounts.TryGet(attributes.stx_mnt_id, out Mount? plain)
+            ? Target(FileIdentity.FromAttributes(plain!.Index, attributes))
+            : default;
+    }
+
+    private NameTarget Target(scoped in FileIdentity identity) =>
+        new() { Inode = inodes.Pin(identity), Exists = true, Key = inodes.KeyOf(identity) };
+
+    private Errno ResolveHandle(int dirFd, byte* name, scoped ref FileIdentity identity, ulong mountId, out statx attributes, out PinnedInode inode)
+    {
+        if (!mounts.TryGet(mountId, out Mount? mount))
+        {
+            return ResolveDescriptor(dirFd, name, out attributes, out inode);
+        }
+
+        if (!mount!.UsesHandles)
+        {
+            return ResolveAttributes(dirFd, name, out attributes, out inode);
+        }
+
+        identity.Mount = mount.Index;
+        inode = inodes.Pin(identity);
+        if (!inode.IsEmpty)
+        {
+            // Attributes of the name, if it still stands for the same inode: two calls for a name that is known.
+            Errno errno = Libc.Statx(dirFd, name, ByName, AttributesWanted, out attributes).ToErrno();
+            if (errno == Errno.None && attributes.stx_mnt_id == mountId && inode.Matches(attributes))
+            {
+                return Errno.None;
+            }
+
+            inode.Dispose();
+        }
+
+        return ResolveUnknownHandle(dirFd, name, mount, ref identity, out attributes, out inode);
+    }
+
+    /// <summary>Opens what the handle means and asks that for its attributes, whatever the name has come to mean.</summary>
+    private Errno ResolveUnknownHandle(int dirFd, byte* name, Mount mount, scoped ref FileIdentity identity, out statx attributes, out PinnedInode inode)
+    {
+        int fd;
+        fixed (file_handle* handle = &identity.Handle)
+        {
+            fd = Libc.OpenByHandleAt(mount.Fd, handle, PathOnly);
+        }
+
+        if (fd < 0)
+        {
+            // It is gone; the name may be too, or have become another's.
+            return ResolveDescriptor(dirFd, name, out attributes, out inode);
+        }
+
+        Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
+        if (errno != Errno.None)
+        {
+            Libc.Close(fd);
+            return Fail(errno, out attributes, out inode);
+        }
+
+        inode = AddWithHandle(identity, attributes, fd);
+        return Errno.None;
+    }
+
+    private Errno ResolveAttributes(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
+    {
+        Errno errno = Libc.Statx(dirFd, name, ByName, AttributesWanted, out attributes).ToErrno();
+        if (errno != Errno.None)
+        {
+            return Fail(errno, out attributes, out inode);
+        }
+
+        if (mounts.TryGet(attributes.stx_mnt_id, out Mount? mount) && !mount!.UsesHandles)
+        {
+            // Identity and attributes come from the same call.
+            inode = inodes.Pin(FileIdentity.FromAttributes(mount.Index, attributes));
+            if (!inode.IsEmpty)
+            {
+                return Errno.None;
+            }
+        }
+
+        return ResolveDescriptor(dirFd, name, out attributes, out inode);
+    }
+
+    /// <summary>The long way, right in every case: opens the name and asks the descriptor for all the rest.</summary>
+    private Errno ResolveDescriptor(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
+    {
+        int fd = Libc.OpenAt(dirFd, name, PathOnly);
+        if (fd < 0)
+        {
+            return Fail(fd.ToErrno(), out attributes, out inode);
+        }
+
+        Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
+        Mount mount = null!;
+        if (errno == Errno.None)
+        {
+            errno = mounts.GetOrRegister(fd, attributes, out mount);
+        }
+
+        if (errno != Errno.None)
+        {
+            Libc.Close(fd);
+            return Fail(errno, out attributes, out inode);
+        }
+
+        return AddIdentified(mount, fd, fd, attributes, out inode);
+    }
+
+    /// <summary>Adds an inode whose attributes came from <paramref name="fd"/>; owns <paramref name="pathFd"/> (or -1).</summary>
+    private Errno AddIdentified(Mount mount, int fd, int pathFd, scoped in statx attributes, out PinnedInode inode)
+    {
+        if (!mount.UsesHandles)
+        {
+            return AddWithDescriptor(mount, attributes, pathFd, out inode);
+        }
+
+        FileIdentity identity = new() { Mount = mount.Index };
+        int result = identity.ReadHandle(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, out _);
+        if (result < 0)
+        {
+            CloseIfOpen(pathFd);
+            return Fail(result.ToErrno(), out _, out inode);
+        }
+
+        inode = AddWithHandle(identity, attributes, pathFd);
+        return Errno.None;
+    }
+
+    /// <summary>Adds an inode found by handle; its descriptor, if any, is kept for later.</summary>
+    private PinnedInode AddWithHandle(scoped in FileIdentity identity, scoped in statx attributes, int pathFd)
+    {
+        int none = -1;
+        PinnedInode inode = inodes.PinOrAdd(identity, attributes, ref none);
+        if (pathFd >= 0)
+        {
+            cache.InsertPinned(inode.Node, pathFd, out int place);
+            if (place < 0)
+            {
+                Libc.Close(pathFd);
+            }
+            else
+            {
+                cache.Unpin(place);
+            }
+        }
+
+        return inode;
+    }
+
+    /// <summary>Adds an inode that has no handle: its record owns the descriptor, which the budget must allow.</summary>
+    private Errno AddWithDescriptor(Mount mount, scoped in statx attributes, int pathFd, out PinnedInode inode)
+    {
+        FileIdentity identity = FileIdentity.FromAttributes(mount.Index, attributes);
+        bool budgeted = budget.TryTake();
+        int owned = budgeted ? pathFd : -1;
+        inode = budgeted ? inodes.PinOrAdd(identity, attributes, ref owned) : inodes.Pin(identity);
+        if (!budgeted || owned >= 0)
+        {
+            // Not needed: it was known already, or may not be added.
+            Libc.Close(pathFd);
+            budget.Return(budgeted ? 1 : 0);
+        }
+
+        return inode.IsEmpty ? Errno.ENFILE : Errno.None;
+    }
+
+    private static int OpenPathOf(int fd)
+    {
+        ProcPath path = new(fd);
+        return Libc.OpenAt(OpenFlags.AT_FDCWD, path.Pointer, OpenFlags.O_PATH);
+    }
+
+    private static Errno Fail(Errno errno, out statx attributes, out PinnedInode inode)
+    {
+        attributes = default;
+        inode = default;
+        return errno;
+    }
+
+    private static void CloseIfOpen(int fd)
+    {
+        if (fd >= 0)
+        {
+            Libc.Close(fd);
+        }
+    }
+}

@@ -1,0 +1,337 @@
+using System.Runtime.CompilerServices;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// A part of the <see cref="InodeTable"/>: records in chunks that never move, found by node id through an open-addressing
+/// index of record numbers. <see cref="_lock"/> guards everything; records are read without it by those who reference them.
+/// </summary>
+internal sealed class InodeShard(InodeTable table, DescriptorCache cache, DescriptorBudget budget)
+{
+    private const int ChunkBits = 8;
+    private const int ChunkRecords = 1 << ChunkBits;
+    private const int None = -1;
+
+    private readonly Lock _lock = new();
+    private InodeRecord[][] _chunks = [];
+
+    /// <summary>Record number + 1 per place; 0 is an empty place. Linear probing, at most 3/4 full.</summary>
+    private int[] _index = new int[16];
+
+    /// <summary>First of the free records, linked through <see cref="InodeRecord.Fd"/>.</summary>
+    private int _free = None;
+
+    private int _count;
+
+    /// <summary>Live records whose node id is not their key, and the furthest that any was ever displaced.</summary>
+    private int _displaced;
+    private int _displacementMax;
+
+    private Dictionary<ulong, byte[]>? _spilledHandles;
+
+    public int Count => Volatile.Read(ref _count);
+
+    public PinnedInode Pin(ulong node)
+    {
+        lock (_lock)
+        {
+            int number = Find(node);
+            return number == None ? default : Reference(number);
+        }
+    }
+
+    public PinnedInode Pin(ulong key, scoped in FileIdentity identity)
+    {
+        lock (_lock)
+        {
+            int number = Find(key, identity, out _);
+            return number == None ? default : Reference(number);
+        }
+    }
+
+    public PinnedInode PinOrAdd(ulong key, scoped in FileIdentity identity, scoped in statx attributes, scoped ref int fd)
+    {
+        lock (_lock)
+        {
+            int number = Find(key, identity, out int attempt);
+            if (number == None)
+            {
+                number = Add(InodeTable.Candidate(key, attempt), identity, attributes, fd);
+                fd = -1;
+                NoteDisplacement(number, attempt);
+            }
+
+            return Reference(number);
+        }
+    }
+
+    /// <summary>Drops a reference; the last one takes the record along.</summary>
+    public void Release(ulong node)
+    {
+        int fd;
+        lock (_lock)
+        {
+            int number = Find(node);
+            ref InodeRecord record = ref At(number);
+            if (--record.References > 0)
+            {
+                return;
+            }
+
+            fd = record.Fd;
+            // Under the lock: a new record may take the same node id as soon as it is left.
+            cache.Remove(node);
+            Remove(number);
+        }
+
+        CloseOwned(fd);
+    }
+
+    /// <summary>Gives a referenced record a descriptor of its own; false when it has one already.</summary>
+    public bool TryAdopt(ref InodeRecord record, int fd)
+    {
+        lock (_lock)
+        {
+            if (record.Fd >= 0)
+            {
+                return false;
+            }
+
+            record.Fd = fd;
+            return true;
+        }
+    }
+
+    public byte[] SpilledHandle(ulong node)
+    {
+        lock (_lock)
+        {
+            return _spilledHandles![node];
+        }
+    }
+
+    public void CloseAll()
+    {
+        lock (_lock)
+        {
+            foreach (int place in _index)
+            {
+                if (place != 0)
+                {
+                    CloseOwned(At(place - 1).Fd);
+                }
+            }
+        }
+    }
+
+    private void CloseOwned(int fd)
+    {
+        if (fd >= 0)
+        {
+            Libc.Close(fd);
+            budget.Return();
+        }
+    }
+
+    private PinnedInode Reference(int number)
+    {
+        ref InodeRecord record = ref At(number);
+        record.References++;
+        return new PinnedInode(table, this, ref record);
+    }
+
+    private int Find(ulong node)
+    {
+        for (int place = Home(node); _index[place] != 0; place = Next(place))
+        {
+            if (At(_index[place] - 1).Node == node)
+            {
+                return _index[place] - 1;
+            }
+        }
+
+        return None;
+    }
+
+    /// <summary>Finds an inode by what it is, at its key or where it was displaced to.</summary>
+    /// <param name="attempt">If there is none: the first candidate that is free.</param>
+    private int Find(ulong key, in FileIdentity identity, out int attempt)
+    {
+        attempt = None;
+        // A candidate may have been left by its inode while the one displaced by it lives on: look further than a gap then.
+        int last = _displaced == 0 ? 0 : _displacementMax;
+        for (int i = 0; i <= last || attempt == None; i++)
+        {
+            int number = Find(InodeTable.Candidate(key, i));
+            if (number == None)
+            {
+                attempt = attempt == None ? i : attempt;
+            }
+            else if (IsSame(At(number), identity))
+            {
+                return number;
+            }
+        }
+
+        return None;
+    }
+
+    private bool IsSame(in InodeRecord record, in FileIdentity identity)
+    {
+        if (record.Mount != identity.Mount || record.HandleType != identity.Type)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> handle = record.IsSpilled
+            ? _spilledHandles![record.Node]
+            : Unsafe.AsRef(in record).HandleBytes;
+        return handle.SequenceEqual(identity.Bytes);
+    }
+
+    private int Add(ulong node, in FileIdentity identity, in statx attributes, int fd)
+    {
+        if ((_count + 1) * 4 > _index.Length * 3)
+        {
+            GrowIndex();
+        }
+
+        int number = TakeFreeRecord();
+        ref InodeRecord record = ref At(number);
+        record = new InodeRecord
+        {
+            Node = node,
+            Ino = attributes.stx_ino,
+            Birth = FileIdentity.BirthFold(attributes),
+            Fd = fd,
+            Mount = identity.Mount,
+            FileType = (ushort)(attributes.stx_mode & StatFlags.S_IFMT),
+            HandleType = identity.Type,
+        };
+        StoreHandle(ref record, identity.Bytes);
+        Place(number, node);
+        _count++;
+        return number;
+    }
+
+    private void StoreHandle(ref InodeRecord record, ReadOnlySpan<byte> handle)
+    {
+        if (handle.Length <= InodeRecord.InlineHandleMax)
+        {
+            record.HandleLength = (byte)handle.Length;
+            handle.CopyTo(record.Handle);
+            return;
+        }
+
+        record.Flags |= InodeRecordFlags.Spilled;
+        (_spilledHandles ??= []).Add(record.Node, handle.ToArray());
+    }
+
+    private void NoteDisplacement(int number, int attempt)
+    {
+        if (attempt > 0)
+        {
+            At(number).Flags |= InodeRecordFlags.Displaced;
+            _displaced++;
+            _displacementMax = Math.Max(_displacementMax, attempt);
+        }
+    }
+
+    private void Remove(int number)
+    {
+        ref InodeRecord record = ref At(number);
+        Unplace(record.Node);
+        if (record.IsSpilled)
+        {
+            _spilledHandles!.Remove(record.Node);
+        }
+
+        if ((record.Flags & InodeRecordFlags.Displaced) != 0)
+        {
+            _displaced--;
+        }
+
+        record = new InodeRecord { Fd = _free };
+        _free = number;
+        _count--;
+    }
+
+    private int TakeFreeRecord()
+    {
+        if (_free == None)
+        {
+            AddChunk();
+        }
+
+        int number = _free;
+        _free = At(number).Fd;
+        return number;
+    }
+
+    private void AddChunk()
+    {
+        // Pinned, so that records stay where references to them point and the collector never copies them.
+        InodeRecord[] chunk = GC.AllocateArray<InodeRecord>(ChunkRecords, pinned: true);
+        int first = _chunks.Length * ChunkRecords;
+        _chunks = [.. _chunks, chunk];
+        for (int i = ChunkRecords - 1; i >= 0; i--)
+        {
+            chunk[i].Fd = _free;
+            _free = first + i;
+        }
+    }
+
+    private ref InodeRecord At(int number) => ref _chunks[number >> ChunkBits][number & (ChunkRecords - 1)];
+
+    private int Home(ulong node) => (int)node & (_index.Length - 1);
+
+    private int Next(int place) => (place + 1) & (_index.Length - 1);
+
+    private void Place(int number, ulong node)
+    {
+        int place = Home(node);
+        while (_index[place] != 0)
+        {
+            place = Next(place);
+        }
+
+        _index[place] = number + 1;
+    }
+
+    /// <summary>Empties a place and closes the gap, so that no search stops short of what was placed after it.</summary>
+    private void Unplace(ulong node)
+    {
+        int gap = Home(node);
+        while (At(_index[gap] - 1).Node != node)
+        {
+            gap = Next(gap);
+        }
+
+        for (int place = Next(gap); _index[place] != 0; place = Next(place))
+        {
+            int home = Home(At(_index[place] - 1).Node);
+            int mask = _index.Length - 1;
+            if (((place - home) & mask) >= ((place - gap) & mask))
+            {
+                _index[gap] = _index[place];
+                gap = place;
+            }
+        }
+
+        _index[gap] = 0;
+    }
+
+    private void GrowIndex()
+    {
+        int[] old = _index;
+        _index = new int[old.Length * 2];
+        foreach (int place in old)
+        {
+            if (place != 0)
+            {
+                Place(place - 1, At(place - 1).Node);
+            }
+        }
+    }
+}

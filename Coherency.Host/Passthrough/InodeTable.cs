@@ -1,0 +1,84 @@
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// The inodes that sessions of a share hold, without an object or a descriptor per inode.
+/// <para>
+/// A record lives as long as it is referenced: once per session that was given it, and once per request or open file that
+/// uses it (<see cref="PinnedInode"/>). When the last reference goes, so do its descriptors. Each shard has its lock; no
+/// shard's lock is held while another's or any other lock is taken, except a set's of the <see cref="DescriptorCache"/>.
+/// </para>
+/// </summary>
+internal sealed class InodeTable
+{
+    private const int ShardBits = 6;
+
+    private readonly InodeShard[] _shards;
+    private readonly MountTable _mounts;
+    private readonly IInodeKeyHash _hash;
+
+    public InodeTable(MountTable mounts, IInodeKeyHash hash, DescriptorCache cache, DescriptorBudget budget)
+    {
+        _mounts = mounts;
+        _hash = hash;
+        _shards = new InodeShard[1 << ShardBits];
+        for (int i = 0; i < _shards.Length; i++)
+        {
+            _shards[i] = new InodeShard(this, cache, budget);
+        }
+    }
+
+    public int Count => _shards.Sum(shard => shard.Count);
+
+    /// <summary>The key of an identity: its node id too, unless another live inode has the same key.</summary>
+    public ulong KeyOf(in FileIdentity identity) => Usable(_hash.Hash(_mounts[identity.Mount].FileSystemId, identity.Type, identity.Bytes));
+
+    /// <summary>References the inode with that node id; empty if there is none.</summary>
+    public PinnedInode Pin(ulong node) => ShardOf(node).Pin(node);
+
+    /// <summary>References an inode that is known already; empty if it is not.</summary>
+    public PinnedInode Pin(scoped in FileIdentity identity)
+    {
+        ulong key = KeyOf(identity);
+        return ShardOf(key).Pin(key, identity);
+    }
+
+    /// <summary>References an inode, adding it if it is new.</summary>
+    /// <param name="fd">An O_PATH descriptor that a new record shall own, or -1; set to -1 when it was taken.</param>
+    public PinnedInode PinOrAdd(scoped in FileIdentity identity, scoped in statx attributes, scoped ref int fd)
+    {
+        ulong key = KeyOf(identity);
+        return ShardOf(key).PinOrAdd(key, identity, attributes, ref fd);
+    }
+
+    /// <summary>Drops a reference that outlived the <see cref="PinnedInode"/> it came from.</summary>
+    public void Release(ulong node) => ShardOf(node).Release(node);
+
+    /// <summary>Closes the descriptors of all records, when the share closes.</summary>
+    public void CloseAll()
+    {
+        foreach (InodeShard shard in _shards)
+        {
+            shard.CloseAll();
+        }
+    }
+
+    /// <summary>
+    /// The node id to try for a key whose first <paramref name="attempt"/> choices belong to other inodes. All of them are
+    /// in the key's shard, so that one lock covers the search.
+    /// </summary>
+    public static ulong Candidate(ulong key, int attempt)
+    {
+        const ulong shardMask = ~(ulong.MaxValue >> ShardBits);
+        const ulong step = 0x9E3779B97F4A7C15;
+        return attempt == 0 ? key : Usable((key & shardMask) | ((key + ((ulong)attempt * step)) & ~shardMask));
+    }
+
+    /// <summary>0 and 1 are reserved on the wire (no inode, the root).</summary>
+    private static ulong Usable(ulong key) => key <= NodeIdReservedMax ? key + NodeIdReservedMax + 1 : key;
+
+    private const ulong NodeIdReservedMax = 1;
+
+    private InodeShard ShardOf(ulong node) => _shards[node >> (64 - ShardBits)];
+}

@@ -1,0 +1,160 @@
+using Coherency.Core.Linux;
+using Coherency.Host.Server;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// The POSIX record locks of a session, as open-file-description locks of the host: each lock owner of the guest has, per
+/// inode, a descriptor of its own that stands for it. So owners exclude each other, other sessions and processes of the
+/// host, and closing the descriptor drops just this owner's locks of just this inode.
+/// <para>One lock guards the table and is held across the (non-blocking) calls: a descriptor is not closed under one.</para>
+/// </summary>
+internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(ulong Node, ulong Owner), int> _descriptors = [];
+
+    public Errno Get(OpenFile file, ulong owner, ref FileLock fileLock)
+    {
+        if (!TryConvert(fileLock, out flock request))
+        {
+            return Errno.EINVAL;
+        }
+
+        lock (_lock)
+        {
+            // Without locks of its own the owner may ask through any descriptor: those of record locks hold no other's.
+            int fd = _descriptors.GetValueOrDefault((file.Node, owner), file.Fd);
+            Errno errno = Libc.FcntlLock(fd, LockFlags.F_OFD_GETLK, ref request).ToErrno();
+            if (errno == Errno.None)
+            {
+                fileLock = Convert(request, fileLock);
+            }
+
+            return errno;
+        }
+    }
+
+    public Errno Set(OpenFile file, ulong owner, in FileLock fileLock)
+    {
+        if (!TryConvert(fileLock, out flock request))
+        {
+            return Errno.EINVAL;
+        }
+
+        lock (_lock)
+        {
+            if (!_descriptors.TryGetValue((file.Node, owner), out int fd))
+            {
+                if (fileLock.Type == LockFlags.F_UNLCK)
+                {
+                    return Errno.None;
+                }
+
+                fd = Open(file, owner);
+            }
+
+            if (fd < 0)
+            {
+                return fd.ToErrno();
+            }
+
+            Errno errno = Libc.FcntlLock(fd, LockFlags.F_OFD_SETLK, ref request).ToErrno();
+            return errno == Errno.EACCES ? Errno.EAGAIN : errno;
+        }
+    }
+
+    /// <summary>Drops all locks that an owner holds on an inode: it closed the file.</summary>
+    public void Drop(ulong node, ulong owner)
+    {
+        lock (_lock)
+        {
+            if (_descriptors.Count > 0 && _descriptors.Remove((node, owner), out int fd))
+            {
+                Close(node, fd);
+            }
+        }
+    }
+
+    public void DropAll()
+    {
+        lock (_lock)
+        {
+            foreach (((ulong node, _), int fd) in _descriptors)
+            {
+                Close(node, fd);
+            }
+
+            _descriptors.Clear();
+        }
+    }
+
+    private int Open(OpenFile file, ulong owner)
+    {
+        if (!budget.TryTake())
+        {
+            return -(int)Errno.ENOLCK;
+        }
+
+        int fd = Reopen(file.Fd);
+        if (fd < 0)
+        {
+            budget.Return();
+            return fd;
+        }
+
+        PinnedInode inode = inodes.Pin(file.Node);
+        inode.Keep();
+        _descriptors.Add((file.Node, owner), fd);
+        return fd;
+    }
+
+    /// <summary>Opens the same inode once more: for both, since a write lock needs the one and a read lock the other.</summary>
+    private static unsafe int Reopen(int fd)
+    {
+        ProcPath path = new(fd);
+        int reopened = -1;
+        foreach (int access in (ReadOnlySpan<int>)[OpenFlags.O_RDWR, OpenFlags.O_RDONLY, OpenFlags.O_WRONLY])
+        {
+            reopened = Libc.OpenAt(OpenFlags.AT_FDCWD, path.Pointer, access | OpenFlags.O_NONBLOCK | OpenFlags.O_NOCTTY);
+            if (reopened >= 0)
+            {
+                break;
+            }
+        }
+
+        return reopened;
+    }
+
+    private void Close(ulong node, int fd)
+    {
+        Libc.Close(fd);
+        budget.Return();
+        inodes.Release(node);
+    }
+
+    private static bool TryConvert(in FileLock fileLock, out flock request)
+    {
+        request = new flock { l_type = fileLock.Type, l_start = fileLock.Start };
+        request.l_len = fileLock.End == long.MaxValue ? 0 : fileLock.End - fileLock.Start + 1;
+        return fileLock.Start >= 0 && fileLock.End >= fileLock.Start
+            && fileLock.Type is LockFlags.F_RDLCK or LockFlags.F_WRLCK or LockFlags.F_UNLCK;
+    }
+
+    private static FileLock Convert(in flock found, in FileLock asked)
+    {
+        if (found.l_type == LockFlags.F_UNLCK)
+        {
+            return asked with { Type = LockFlags.F_UNLCK };
+        }
+
+        return new FileLock
+        {
+            Type = found.l_type,
+            Start = found.l_start,
+            End = found.l_len == 0 ? long.MaxValue : found.l_start + found.l_len - 1,
+            // The kernel has -1 for the owner of an open-file-description lock; guests know no such process.
+            Pid = (uint)Math.Max(found.l_pid, 0),
+        };
+    }
+}

@@ -1,0 +1,203 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Coherency.Host.Server;
+
+namespace Coherency.Host.Passthrough;
+
+// Reading directories.
+public sealed unsafe partial class PassthroughFileSystem
+{
+    private const int DirectoryBufferBytes = 64 * 1024;
+    private const int SeekSet = 0;
+
+    /// <summary>Of this thread, on the pinned heap; a request fills and empties it before it returns.</summary>
+    [ThreadStatic]
+    private static byte[]? t_directoryBuffer;
+
+    public Errno OpenDirectory(NodeId node, out FileHandle handle)
+    {
+        handle = default;
+        PinnedInode inode = Pin(node);
+        Errno errno = inode.IsEmpty ? Errno.ESTALE : inode.IsDirectory ? _handles.Reserve() : Errno.ENOTDIR;
+        if (errno == Errno.None)
+        {
+            int fd = _share.OpenReal(inode, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY);
+            errno = fd.ToErrno();
+            if (fd >= 0)
+            {
+                handle = _handles.Add(fd, HandleKind.Directory, ref inode);
+            }
+            else
+            {
+                _handles.CancelReservation();
+            }
+        }
+
+        inode.Dispose();
+        return errno;
+    }
+
+    public Errno ReleaseDirectory(FileHandle handle) => _handles.Close(handle, HandleKind.Directory) ? Errno.None : Errno.EBADF;
+
+    public Errno SyncDirectory(FileHandle handle, bool dataOnly) => Sync(handle, HandleKind.Directory, dataOnly);
+
+    public Errno ReadDirectory(FileHandle handle, long offset, bool plus, IDirectorySink sink)
+    {
+        using HandleUse use = _handles.Use(handle, HandleKind.Directory);
+        if (use.IsEmpty)
+        {
+            return Errno.EBADF;
+        }
+
+        lock (use.File.Cursor.Lock)
+        {
+            return ReadDirectory(use.File, offset, plus, sink);
+        }
+    }
+
+    private Errno ReadDirectory(OpenFile directory, long offset, bool plus, IDirectorySink sink)
+    {
+        byte[] buffer = t_directoryBuffer ??= GC.AllocateUninitializedArray<byte>(DirectoryBufferBytes, pinned: true);
+        // SAFETY: the array is on the pinned heap and stays referenced by this thread.
+        byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer));
+        DirectoryCursor cursor = directory.Cursor;
+        int delivered = 0;
+        while (true)
+        {
+            long read = ReadRecords(directory, offset, start);
+            if (read <= 0)
+            {
+                // Entries before an error are an answer; the error shows when it is asked for the rest.
+                return delivered > 0 ? Errno.None : read.ToErrno();
+            }
+
+            int taken = Deliver(directory, start, (int)read, plus, sink, ref offset);
+            delivered += taken;
+            if (taken < read)
+            {
+                // Full. The next reply has about as much room: do not ask the kernel for much more than that.
+                cursor.ReadBytes = Math.Clamp(delivered + (delivered / 8), DirectoryCursor.ReadBytesMin, DirectoryBufferBytes);
+                return Errno.None;
+            }
+
+            cursor.ReadBytes = Math.Min(cursor.ReadBytes * 2, DirectoryBufferBytes);
+        }
+    }
+
+    /// <summary>Reads records from a position on; the descriptor is often there already.</summary>
+    private static long ReadRecords(OpenFile directory, long offset, byte* buffer)
+    {
+        DirectoryCursor cursor = directory.Cursor;
+        if (cursor.Position != offset)
+        {
+            long result = Libc.LSeek(directory.Fd, offset, SeekSet);
+            if (result < 0)
+            {
+                return result;
+            }
+
+            cursor.Position = offset;
+        }
+
+        long read = Libc.GetDents64(directory.Fd, buffer, (nuint)cursor.ReadBytes);
+        if (read > 0)
+        {
+            cursor.Position = LastOffset(buffer, (int)read);
+        }
+
+        return read;
+    }
+
+    private static long LastOffset(byte* buffer, int length)
+    {
+        long last = 0;
+        for (int at = 0; at < length; at += ((DirectoryRecord*)(buffer + at))->RecordLength)
+        {
+            last = ((DirectoryRecord*)(buffer + at))->NextOffset;
+        }
+
+        return last;
+    }
+
+    /// <summary>Feeds records to the sink as long as there is room; returns how many bytes of records it took.</summary>
+    private int Deliver(OpenFile directory, byte* buffer, int length, bool plus, IDirectorySink sink, ref long offset)
+    {
+        int at = 0;
+        while (at < length)
+        {
+            DirectoryRecord* record = (DirectoryRecord*)(buffer + at);
+            EntryName name = new(buffer + at + DirectoryRecord.NameOffset, NameLength(record));
+            if (!sink.HasRoom(name.Length))
+            {
+                break;
+            }
+
+            DirectoryPosition position = new(InodeNumber(directory, record, name), record->Type, record->NextOffset);
+            if (plus)
+            {
+                Entry entry = LookUpListed(directory, position, name);
+                sink.AddPlus(position, name.Bytes, entry);
+            }
+            else
+            {
+                sink.Add(position, name.Bytes);
+            }
+
+            at += record->RecordLength;
+            offset = record->NextOffset;
+        }
+
+        return at;
+    }
+
+    /// <summary>
+    /// Looks up an entry of a listing. One that cannot be is listed all the same, without attributes: whoever asks for it
+    /// by name then gets the reason.
+    /// </summary>
+    private Entry LookUpListed(OpenFile directory, in DirectoryPosition position, EntryName name)
+    {
+        if (!name.IsDotOrDotDot
+            && _share.Resolver.Resolve(directory.Fd, name.Pointer, out statx attributes, out PinnedInode inode) == Errno.None)
+        {
+            Entry entry = Grant(ref inode, attributes, directory.Mount);
+            inode.Dispose();
+            return entry;
+        }
+
+        Entry plain = default;
+        plain.Attributes.stx_ino = position.Ino;
+        plain.Attributes.stx_mode = (ushort)(position.Type << 12);
+        return plain;
+    }
+
+    /// <summary>The root's ".." shows the root itself: what is above is not the guest's business.</summary>
+    private ulong InodeNumber(OpenFile directory, DirectoryRecord* record, EntryName name)
+    {
+        if (directory.Node != _share.RootKey || !name.Bytes.SequenceEqual(".."u8))
+        {
+            return record->Ino;
+        }
+
+        return _share.RootIno;
+    }
+
+    private static int NameLength(DirectoryRecord* record)
+    {
+        byte* name = (byte*)record + DirectoryRecord.NameOffset;
+        return new ReadOnlySpan<byte>(name, record->RecordLength - DirectoryRecord.NameOffset).IndexOf((byte)0);
+    }
+
+    /// <summary>struct linux_dirent64, before the NUL-terminated name.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1, Size = NameOffset)]
+    private struct DirectoryRecord
+    {
+        public const int NameOffset = 19;
+
+        public ulong Ino;
+        public long NextOffset;
+        public ushort RecordLength;
+        public byte Type;
+    }
+}

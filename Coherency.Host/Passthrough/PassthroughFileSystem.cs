@@ -1,0 +1,86 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Coherency.Host.Coherence;
+using Coherency.Host.Server;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// A session's view of a <see cref="PassthroughShare"/>: the inodes it was given, the files it has open, the locks it holds.
+/// Disposed after its last request has returned; then all of that is given back, and other sessions do not notice.
+/// <para>
+/// Every operation works on descriptors of exactly the inode that the node id means; names are resolved one at a time and
+/// never through a symlink, so nothing leaves the shared directory. Only regular files and directories are ever opened.
+/// </para>
+/// </summary>
+public sealed unsafe partial class PassthroughFileSystem : IFileSystem
+{
+    private readonly PassthroughShare _share;
+    private readonly ReferenceCounts _references = new();
+    private readonly HandleTable _handles;
+    private readonly LockTable _locks;
+
+    internal PassthroughFileSystem(PassthroughShare share, int sessionId)
+    {
+        _share = share;
+        SessionId = sessionId;
+        int openMax = share.Options.OpenFilesPerSessionMax ?? share.Budget.Limit / 2;
+        _handles = new HandleTable(openMax, share.Inodes, share.Budget);
+        _locks = new LockTable(share.Inodes, share.Budget);
+    }
+
+    /// <summary>Tells the sessions of a share apart, for <see cref="IMutationObserver"/>.</summary>
+    public int SessionId { get; }
+
+    /// <summary>Files and directories that the session has open.</summary>
+    public int OpenHandles => _handles.OpenCount;
+
+    public void Forget(NodeId node, ulong count)
+    {
+        if (_references.Subtract(node.Value, count))
+        {
+            _share.Inodes.Release(node.Value);
+        }
+    }
+
+    public void Dispose()
+    {
+        _locks.DropAll();
+        _handles.CloseAll();
+        _references.Clear(_share.Inodes.Release);
+    }
+
+    /// <summary>The inode that a node id means to this session; empty (ESTALE) if it was not given to it.</summary>
+    private PinnedInode Pin(NodeId node)
+    {
+        if (node == NodeId.Root)
+        {
+            return _share.Inodes.Pin(_share.RootKey);
+        }
+
+        return _references.Contains(node.Value) ? _share.Inodes.Pin(node.Value) : default;
+    }
+
+    /// <summary>Gives an inode to the session, which now holds one reference more.</summary>
+    private Entry Grant(ref PinnedInode inode, in statx attributes, ushort parentMount)
+    {
+        Entry entry = new()
+        {
+            Node = new NodeId(inode.Node),
+            Attributes = attributes,
+            IsSubmount = inode.Mount != parentMount && inode.IsDirectory && _share.Options.AnnounceSubmounts,
+            IsUncacheable = inode.IsUncacheable,
+        };
+        if (_references.Add(inode.Node))
+        {
+            inode.Keep();
+        }
+
+        return entry;
+    }
+
+    private MutationScope Mutate(ReadOnlySpan<SlotKey> slots) => _share.Mutations.Begin(SessionId, slots);
+
+    private static Errno ReadAttributes(int fd, out statx attributes) =>
+        Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, InodeResolver.AttributesWanted, out attributes).ToErrno();
+}

@@ -1,0 +1,204 @@
+using System.Text;
+using Coherency.Core.Linux;
+using Coherency.Host.Coherence;
+
+namespace Coherency.Host.Passthrough;
+
+/// <summary>
+/// A host directory that sessions are served from: what they have in common. Thread-safe. Its sessions are disposed before
+/// it is, and it must not be disposed while one of them still works.
+/// </summary>
+public sealed unsafe class PassthroughShare : IDisposable
+{
+    private const int PathOnly = OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW;
+
+    private readonly int _rootFd;
+    private readonly DescriptorCache _cache;
+    private int _sessions;
+
+    /// <exception cref="ShareException">The directory cannot be shared; the message says why.</exception>
+    public PassthroughShare(PassthroughOptions options)
+    {
+        Options = options;
+        _rootFd = OpenRoot(options.SharedDirectory);
+        Mounts = new MountTable(options.InodeFileHandles);
+        _cache = new DescriptorCache(options.CachedDescriptorsMax, options.Budget);
+        Inodes = new InodeTable(Mounts, options.KeyHash, _cache, options.Budget);
+        UsesFileHandles = RegisterRoot();
+        Resolver = new InodeResolver(Inodes, Mounts, _cache, options.Budget, UsesFileHandles);
+        statx root = RootAttributes();
+        RootIno = root.stx_ino;
+        RootKey = AddRoot(root);
+    }
+
+    public PassthroughOptions Options { get; }
+
+    /// <summary>Inodes are kept by file handle; otherwise each that a client knows costs a descriptor.</summary>
+    public bool UsesFileHandles { get; }
+
+    /// <summary>The inode key of the shared directory, whose node id on the wire is 1.</summary>
+    public ulong RootKey { get; }
+
+    internal ulong RootIno { get; }
+
+    /// <summary>Every change that sessions make passes here.</summary>
+    public ShareMutations Mutations { get; } = new();
+
+    /// <summary>Inodes that sessions hold now, the root included.</summary>
+    public int InodeCount => Inodes.Count;
+
+    internal InodeTable Inodes { get; }
+
+    internal MountTable Mounts { get; }
+
+    internal InodeResolver Resolver { get; }
+
+    internal NameLocks NameLocks { get; } = new();
+
+    internal DescriptorBudget Budget => Options.Budget;
+
+    /// <summary>Starts serving one more guest, independent of all others.</summary>
+    public PassthroughFileSystem OpenSession() => new(this, Interlocked.Increment(ref _sessions));
+
+    public void Dispose()
+    {
+        Inodes.CloseAll();
+        _cache.Dispose();
+        Mounts.Dispose();
+    }
+
+    /// <summary>An O_PATH descriptor of an inode.</summary>
+    internal PinnedDescriptor OpenPath(scoped in PinnedInode inode)
+    {
+        if (inode.IsEmpty)
+        {
+            return PinnedDescriptor.Failed(Errno.ESTALE);
+        }
+
+        int fd = inode.OwnFd;
+        if (fd >= 0)
+        {
+            return PinnedDescriptor.Owned(fd);
+        }
+
+        fd = _cache.TryPin(inode.Node, out int place);
+        return fd >= 0 ? PinnedDescriptor.Cached(fd, _cache, place) : OpenUncached(inode);
+    }
+
+    private PinnedDescriptor OpenUncached(scoped in PinnedInode inode)
+    {
+        int fd = OpenByHandle(inode, PathOnly);
+        if (fd < 0)
+        {
+            return PinnedDescriptor.Failed(fd.ToErrno());
+        }
+
+        int pinned = _cache.InsertPinned(inode.Node, fd, out int place);
+        if (place >= 0)
+        {
+            return PinnedDescriptor.Cached(pinned, _cache, place);
+        }
+
+        if (Budget.TryTake())
+        {
+            return PinnedDescriptor.Temporary(fd, Budget);
+        }
+
+        Libc.Close(fd);
+        return PinnedDescriptor.Failed(Errno.ENFILE);
+    }
+
+    /// <summary>Opens a regular file or directory for good; the caller has checked that it is one.</summary>
+    internal int OpenReal(scoped in PinnedInode inode, int flags)
+    {
+        int pathFd = inode.OwnFd;
+        if (pathFd < 0)
+        {
+            return OpenByHandle(inode, flags);
+        }
+
+        ProcPath path = new(pathFd);
+        return Libc.OpenAt(OpenFlags.AT_FDCWD, path.Pointer, flags);
+    }
+
+    /// <summary>
+    /// Keeps an inode usable that is about to lose its last name: a handle opens nothing any more then. If the budget has
+    /// no descriptor left for it, clients that hold it get ESTALE.
+    /// </summary>
+    internal void KeepUsable(scoped in PinnedInode inode)
+    {
+        if (inode.IsEmpty || inode.OwnFd >= 0 || !Budget.TryTake())
+        {
+            return;
+        }
+
+        int fd = _cache.TryTake(inode.Node);
+        fd = fd >= 0 ? fd : OpenByHandle(inode, PathOnly);
+        if (fd < 0 || !inode.TryAdopt(fd))
+        {
+            Budget.Return();
+            if (fd >= 0)
+            {
+                Libc.Close(fd);
+            }
+        }
+    }
+
+    private int OpenByHandle(scoped in PinnedInode inode, int flags)
+    {
+        FileIdentity identity = inode.Identity();
+        return Libc.OpenByHandleAt(Mounts[inode.Mount].Fd, &identity.Handle, flags);
+    }
+
+    private static int OpenRoot(string directory)
+    {
+        fixed (byte* path = Encoding.UTF8.GetBytes(Path.GetFullPath(directory) + '\0'))
+        {
+            int fd = Libc.OpenAt(OpenFlags.AT_FDCWD, path, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
+            return fd >= 0 ? fd : throw new ShareException($"cannot share '{directory}': {Describe(fd.ToErrno())}");
+        }
+    }
+
+    private static string Describe(Errno errno) => System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage((int)errno);
+
+    /// <summary>Registers the root's mount, which tells whether handles work.</summary>
+    private bool RegisterRoot()
+    {
+        statx attributes = RootAttributes();
+        Errno errno = Mounts.GetOrRegister(_rootFd, attributes, out Mount mount);
+        if (errno != Errno.None)
+        {
+            throw new ShareException($"cannot share '{Options.SharedDirectory}': file handles are mandatory, but the file system or the lack of CAP_DAC_READ_SEARCH does not allow them");
+        }
+
+        return mount.Fd >= 0
+            ? mount.UsesHandles
+            : throw new ShareException($"cannot share '{Options.SharedDirectory}': it cannot be read");
+    }
+
+    private statx RootAttributes()
+    {
+        int result = Libc.Statx(_rootFd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, InodeResolver.AttributesWanted, out statx attributes);
+        return result >= 0
+            ? attributes
+            : throw new ShareException($"cannot share '{Options.SharedDirectory}': {Describe(result.ToErrno())}");
+    }
+
+    /// <summary>Puts the root into the table, owning its descriptor, for as long as the share exists.</summary>
+    private ulong AddRoot(in statx attributes)
+    {
+        Mount mount = Mounts[0];
+        FileIdentity identity = FileIdentity.FromAttributes(mount.Index, attributes);
+        if (mount.UsesHandles)
+        {
+            LinuxException.Check(identity.ReadHandle(_rootFd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, out _), "name_to_handle_at");
+        }
+
+        // Given back with the others when the share closes.
+        Budget.TryTake();
+        int fd = _rootFd;
+        PinnedInode root = Inodes.PinOrAdd(identity, attributes, ref fd);
+        root.Keep();
+        return root.Node;
+    }
+}

@@ -1,0 +1,218 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Server;
+
+/// <summary>Operations on open files.</summary>
+public sealed unsafe partial class FuseSession
+{
+    private Errno Open(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_open_in arguments))
+        {
+            return reader.Error;
+        }
+
+        Errno error = files.Open(request.Node, (int)arguments.flags, KillsSuidGid(arguments.open_flags), out FileHandle handle);
+        if (error == Errno.None)
+        {
+            request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)_options.Cache.FileFlags });
+        }
+
+        return error;
+    }
+
+    private Errno Create(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_create_in arguments) || !reader.TryReadEntryName(out EntryName name))
+        {
+            return reader.Error;
+        }
+
+        if (!TryReadCaller(request, arguments.umask, out Caller caller))
+        {
+            return Errno.EINVAL;
+        }
+
+        Errno error = files.Create(caller, request.Node, name, (int)arguments.flags, arguments.mode, KillsSuidGid(arguments.open_flags), out Entry entry, out FileHandle handle);
+        return ReplyCreated(request, error, entry, handle);
+    }
+
+    private Errno TmpFile(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_create_in arguments))
+        {
+            return reader.Error;
+        }
+
+        if (!TryReadCaller(request, arguments.umask, out Caller caller))
+        {
+            return Errno.EINVAL;
+        }
+
+        Errno error = files.CreateTemporary(caller, request.Node, (int)arguments.flags, arguments.mode, out Entry entry, out FileHandle handle);
+        return ReplyCreated(request, error, entry, handle);
+    }
+
+    private static Errno Read(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_read_in arguments))
+        {
+            return reader.Error;
+        }
+
+        IoVec* vectors = request.PayloadTarget(arguments.size, out int count);
+        Errno error = files.Read(new FileHandle(arguments.fh), vectors, count, (long)arguments.offset, out long bytes);
+        if (error == Errno.None)
+        {
+            request.ReplyInPlace(bytes);
+        }
+
+        return error;
+    }
+
+    private static Errno Write(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_write_in arguments) || arguments.size != request.PayloadLength || arguments.size > FuseLimits.PayloadBytesMax)
+        {
+            return Errno.EINVAL;
+        }
+
+        IoVec* vectors = request.PayloadSource(out int count);
+        FuseWriteFlags flags = (FuseWriteFlags)arguments.write_flags;
+        Errno error = files.Write(new FileHandle(arguments.fh), vectors, count, (long)arguments.offset, flags, out long bytes);
+        if (error == Errno.None)
+        {
+            request.Reply(new fuse_write_out { size = (uint)bytes });
+        }
+
+        return error;
+    }
+
+    private Errno Flush(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_flush_in arguments))
+        {
+            return reader.Error;
+        }
+
+        Errno result = ReplyOnSuccess(request, files.Flush(new FileHandle(arguments.fh), arguments.lock_owner));
+        _lockWaits.LocksMayBeFree();
+        return result;
+    }
+
+    private Errno Release(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_release_in arguments))
+        {
+            return reader.Error;
+        }
+
+        Errno error = files.Release(new FileHandle(arguments.fh), (FuseReleaseFlags)arguments.release_flags, arguments.lock_owner);
+        Errno result = ReplyOnSuccess(request, error);
+        _lockWaits.LocksMayBeFree();
+        return result;
+    }
+
+    private static Errno Fsync(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        return reader.TryRead(out fuse_fsync_in arguments)
+            ? ReplyOnSuccess(request, files.Sync(new FileHandle(arguments.fh), IsDataOnly(arguments.fsync_flags)))
+            : reader.Error;
+    }
+
+    private static Errno SyncFs(FuseRequest request, IFileSystem files) =>
+        ReplyOnSuccess(request, files.SyncFileSystem(request.Node));
+
+    private static Errno Fallocate(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_fallocate_in arguments))
+        {
+            return reader.Error;
+        }
+
+        FileHandle handle = new(arguments.fh);
+        return ReplyOnSuccess(request, files.Allocate(handle, (int)arguments.mode, (long)arguments.offset, (long)arguments.length));
+    }
+
+    private static Errno LSeek(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_lseek_in arguments))
+        {
+            return reader.Error;
+        }
+
+        Errno error = files.Seek(new FileHandle(arguments.fh), (long)arguments.offset, (int)arguments.whence, out long position);
+        if (error == Errno.None)
+        {
+            request.Reply(new fuse_lseek_out { offset = (ulong)position });
+        }
+
+        return error;
+    }
+
+    private static Errno CopyFileRange(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_copy_file_range_in arguments) || arguments.flags != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        // The older reply counts in 32 bits.
+        bool isWide = request.Opcode == FuseOpcode.CopyFileRange64;
+        ulong length = Math.Min(arguments.len, isWide ? long.MaxValue : (ulong)int.MaxValue);
+        Errno error = files.CopyRange(new FileHandle(arguments.fh_in), (long)arguments.off_in, new FileHandle(arguments.fh_out), (long)arguments.off_out, length, out long copied);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (isWide)
+        {
+            request.Reply(new fuse_copy_file_range_out { bytes_copied = (ulong)copied });
+        }
+        else
+        {
+            request.Reply(new fuse_write_out { size = (uint)copied });
+        }
+
+        return Errno.None;
+    }
+
+    private Errno ReplyCreated(FuseRequest request, Errno error, in Entry entry, FileHandle handle)
+    {
+        if (error == Errno.None)
+        {
+            request.Reply(new EntryAndOpen
+            {
+                Entry = BuildEntry(entry),
+                Open = new fuse_open_out { fh = handle.Value, open_flags = (uint)_options.Cache.FileFlags },
+            });
+        }
+
+        return error;
+    }
+
+    private static bool KillsSuidGid(uint openFlags) => ((FuseOpenInFlags)openFlags).HasFlag(FuseOpenInFlags.KillSuidgid);
+
+    private static bool IsDataOnly(uint fsyncFlags) => ((FuseFsyncFlags)fsyncFlags).HasFlag(FuseFsyncFlags.Fdatasync);
+
+    /// <summary>Reply of CREATE and TMPFILE: both structs, one after the other.</summary>
+    private struct EntryAndOpen
+    {
+        public fuse_entry_out Entry;
+        public fuse_open_out Open;
+    }
+}

@@ -1,0 +1,121 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Server;
+
+public sealed partial class FuseSession
+{
+    private const uint ProtocolMajor = 7;
+    private const uint ProtocolMinorMax = 45;
+
+    /// <summary>Older clients lack FUSE_SUBMOUNTS-era structs; Linux 5.4, the first with virtio-fs, has it.</summary>
+    private const uint ProtocolMinorMin = 31;
+
+    /// <summary>Background requests (read-ahead, asynchronous I/O) that a client may have in flight.</summary>
+    private const ushort BackgroundRequestsMax = 128;
+
+    private Errno Init(FuseRequest request)
+    {
+        FuseRequestReader reader = new(request);
+        if (!TryReadInit(ref reader, out fuse_init_in offer))
+        {
+            return Errno.EINVAL;
+        }
+
+        if (offer.major > ProtocolMajor)
+        {
+            // The client repeats INIT with the major version that it gets here.
+            request.Reply(new fuse_init_out { major = ProtocolMajor, minor = ProtocolMinorMax });
+            return Errno.None;
+        }
+
+        if (offer.major < ProtocolMajor || offer.minor < ProtocolMinorMin)
+        {
+            LogTooOld(_log, offer.major, offer.minor, ProtocolMinorMin);
+            return Errno.EPROTO;
+        }
+
+        FuseInitFlags offered = (FuseInitFlags)offer.flags;
+        if (offered.HasFlag(FuseInitFlags.InitExt))
+        {
+            offered |= (FuseInitFlags)((ulong)offer.flags2 << 32);
+        }
+
+        Start(offered, offer.minor);
+        LogInit(_log, ProtocolMinor, _granted);
+        request.Reply(BuildInitReply(offer.max_readahead));
+        return Errno.None;
+    }
+
+    /// <summary>Before protocol 7.36 the struct ended with <c>flags</c>.</summary>
+    private static bool TryReadInit(ref FuseRequestReader reader, out fuse_init_in offer)
+    {
+        const int ShortBytes = 16;
+        if (reader.TryRead(out offer))
+        {
+            return true;
+        }
+
+        if (!reader.TryReadBytes(ShortBytes, out ReadOnlySpan<byte> bytes))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<uint> words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(bytes);
+        offer = new fuse_init_in { major = words[0], minor = words[1], max_readahead = words[2], flags = words[3] };
+        return true;
+    }
+
+    private void Start(FuseInitFlags offered, uint minor)
+    {
+        Reset();
+        lock (_stateLock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _granted = offered & Supported();
+            ProtocolMinor = Math.Min(minor, ProtocolMinorMax);
+            _conversation = new Conversation(_openFileSystem());
+        }
+    }
+
+    private FuseInitFlags Supported()
+    {
+        FuseInitFlags flags = FuseInitFlags.AsyncRead | FuseInitFlags.AtomicOTrunc | FuseInitFlags.BigWrites
+            | FuseInitFlags.DontMask | FuseInitFlags.AutoInvalData | FuseInitFlags.AsyncDio | FuseInitFlags.ParallelDirops
+            | FuseInitFlags.MaxPages | FuseInitFlags.SetxattrExt | FuseInitFlags.InitExt | FuseInitFlags.CreateSuppGroup;
+        flags |= When(_options.Locks, FuseInitFlags.PosixLocks | FuseInitFlags.FlockLocks);
+        flags |= When(_options.ReadDirPlus, FuseInitFlags.DoReaddirplus);
+        flags |= When(_options.ReadDirPlus && _options.Cache.Mode != CacheMode.Never, FuseInitFlags.ReaddirplusAuto);
+        flags |= When(_options.Writeback, FuseInitFlags.WritebackCache);
+        flags |= When(_options.KillPrivV2, FuseInitFlags.HandleKillprivV2);
+        flags |= When(_options.PosixAcl, FuseInitFlags.PosixAcl);
+        flags |= When(_options.Cache.CachesSymlinks, FuseInitFlags.CacheSymlinks);
+        flags |= When(_options.AnnounceSubmounts, FuseInitFlags.Submounts);
+        flags |= When(_options.AllowMmap, FuseInitFlags.DirectIoAllowMmap);
+        return flags;
+    }
+
+    private static FuseInitFlags When(bool condition, FuseInitFlags flags) => condition ? flags : FuseInitFlags.None;
+
+    private fuse_init_out BuildInitReply(uint maxReadahead) => new()
+    {
+        major = ProtocolMajor,
+        minor = ProtocolMinor,
+        max_readahead = maxReadahead,
+        flags = (uint)_granted,
+        flags2 = (uint)((ulong)_granted >> 32),
+        max_background = BackgroundRequestsMax,
+        congestion_threshold = BackgroundRequestsMax * 3 / 4,
+        max_write = FuseLimits.PayloadBytesMax,
+        max_pages = FuseLimits.PayloadPagesMax,
+        time_gran = 1,
+    };
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Client speaks FUSE 7.{Minor}; granted {Flags}")]
+    private static partial void LogInit(ILogger log, uint minor, FuseInitFlags flags);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Client speaks FUSE {Major}.{Minor}; 7.{Least} is the oldest served. Use a guest kernel of 5.4 or later")]
+    private static partial void LogTooOld(ILogger log, uint major, uint minor, uint least);
+}

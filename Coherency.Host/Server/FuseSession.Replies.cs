@@ -1,0 +1,64 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Server;
+
+/// <summary>Replies that several operations share, and what they say about caching.</summary>
+public sealed partial class FuseSession
+{
+    private fuse_entry_out BuildEntry(in Entry entry)
+    {
+        CachePolicy cache = _options.Cache;
+        TimeSpan entryTimeout = entry.IsUncacheable ? TimeSpan.Zero : cache.EntryTimeout;
+        TimeSpan attributeTimeout = entry.IsUncacheable ? TimeSpan.Zero : cache.AttributeTimeout;
+        return new fuse_entry_out
+        {
+            nodeid = entry.Node.Value,
+            entry_valid = Seconds(entryTimeout),
+            entry_valid_nsec = Nanoseconds(entryTimeout),
+            attr_valid = Seconds(attributeTimeout),
+            attr_valid_nsec = Nanoseconds(attributeTimeout),
+            attr = AttributeEncoder.ToAttr(entry.Attributes, AttributeFlags(entry)),
+        };
+    }
+
+    /// <summary>Node id 0: the name does not exist, and may be believed not to for the given time.</summary>
+    private fuse_entry_out BuildNegativeEntry() => new()
+    {
+        entry_valid = Seconds(_options.Cache.NegativeTimeout),
+        entry_valid_nsec = Nanoseconds(_options.Cache.NegativeTimeout),
+    };
+
+    private uint AttributeFlags(in Entry entry) =>
+        entry.IsSubmount && _granted.HasFlag(FuseInitFlags.Submounts) ? (uint)FuseAttrFlags.Submount : 0;
+
+    private void ReplyAttributes(FuseRequest request, in statx attributes) => request.Reply(new fuse_attr_out
+    {
+        attr_valid = Seconds(_options.Cache.AttributeTimeout),
+        attr_valid_nsec = Nanoseconds(_options.Cache.AttributeTimeout),
+        attr = AttributeEncoder.ToAttr(attributes, 0),
+    });
+
+    private static Errno ReplyOnSuccess(FuseRequest request, Errno result)
+    {
+        if (result == Errno.None)
+        {
+            request.ReplySuccess();
+        }
+
+        return result;
+    }
+
+    private static ulong Seconds(TimeSpan time) => (ulong)time.TotalSeconds;
+
+    private static uint Nanoseconds(TimeSpan time) => (uint)(time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);
+
+    /// <summary>Who asks, for operations that create: with the group of the FUSE_EXT_GROUPS extension, if there is one.</summary>
+    private static bool TryReadCaller(FuseRequest request, uint umask, out Caller caller)
+    {
+        bool isWellFormed = FuseExtensions.TryReadSupplementaryGroup(request.Extensions, out uint? group);
+        caller = new Caller(request.Uid, request.Gid, request.Pid, group, umask);
+        return isWellFormed;
+    }
+}

@@ -1,0 +1,104 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Server;
+
+/// <summary>Operations on extended attributes.</summary>
+public sealed partial class FuseSession
+{
+    private static Errno GetXattr(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_getxattr_in arguments) || !reader.TryReadString(FuseLimits.XattrNameBytesMax, out EntryName name))
+        {
+            return XattrNameError(reader.Error);
+        }
+
+        Span<byte> value = request.Scratch[..(int)Math.Min(arguments.size, FuseLimits.XattrBytesMax)];
+        Errno error = files.GetXattr(request.Node, name, value, out int length);
+        return ReplySized(request, error, value, length);
+    }
+
+    private static Errno ListXattr(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        if (!reader.TryRead(out fuse_getxattr_in arguments))
+        {
+            return reader.Error;
+        }
+
+        Span<byte> list = request.Scratch[..(int)Math.Min(arguments.size, FuseLimits.XattrBytesMax)];
+        Errno error = files.ListXattr(request.Node, list, out int length);
+        return ReplySized(request, error, list, length);
+    }
+
+    private Errno SetXattr(FuseRequest request, IFileSystem files)
+    {
+        // Clients that were not granted SETXATTR_EXT send only the first half of the struct.
+        const int ShortBytes = 8;
+        FuseRequestReader reader = new(request);
+        fuse_setxattr_in arguments = default;
+        if (_granted.HasFlag(FuseInitFlags.SetxattrExt))
+        {
+            if (!reader.TryRead(out arguments))
+            {
+                return reader.Error;
+            }
+        }
+        else
+        {
+            if (!reader.TryReadBytes(ShortBytes, out ReadOnlySpan<byte> bytes))
+            {
+                return reader.Error;
+            }
+
+            arguments.size = BitConverter.ToUInt32(bytes);
+            arguments.flags = BitConverter.ToUInt32(bytes[4..]);
+        }
+
+        if (!reader.TryReadString(FuseLimits.XattrNameBytesMax, out EntryName name))
+        {
+            return XattrNameError(reader.Error);
+        }
+
+        if (!reader.TryReadBytes(arguments.size, out ReadOnlySpan<byte> value))
+        {
+            return reader.Error;
+        }
+
+        bool killSgid = ((FuseSetXattrFlags)arguments.setxattr_flags).HasFlag(FuseSetXattrFlags.AclKillSgid);
+        return ReplyOnSuccess(request, files.SetXattr(request.Node, name, value, (int)arguments.flags, killSgid));
+    }
+
+    private static Errno RemoveXattr(FuseRequest request, IFileSystem files)
+    {
+        FuseRequestReader reader = new(request);
+        return reader.TryReadString(FuseLimits.XattrNameBytesMax, out EntryName name)
+            ? ReplyOnSuccess(request, files.RemoveXattr(request.Node, name))
+            : XattrNameError(reader.Error);
+    }
+
+    /// <summary>A size of 0 asks how much room the value needs.</summary>
+    private static Errno ReplySized(FuseRequest request, Errno error, ReadOnlySpan<byte> value, int length)
+    {
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (value.IsEmpty)
+        {
+            request.Reply(new fuse_getxattr_out { size = (uint)length });
+        }
+        else
+        {
+            request.Reply(value[..length]);
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>The kernel says ERANGE, not ENAMETOOLONG, about an attribute's name (xattr(7)).</summary>
+    private static Errno XattrNameError(Errno error) => error == Errno.ENAMETOOLONG ? Errno.ERANGE : error;
+}

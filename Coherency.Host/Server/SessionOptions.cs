@@ -1,0 +1,28 @@
+namespace Coherency.Host.Server;
+
+/// <summary>What a session offers its client.</summary>
+public sealed record SessionOptions
+{
+    public CachePolicy Cache { get; init; } = CachePolicy.For(CacheMode.Auto);
+
+    /// <summary>Let the client collect writes. Only sound while no other client writes the same files.</summary>
+    public bool Writeback { get; init; }
+
+    /// <summary>Directory reads carry attributes.</summary>
+    public bool ReadDirPlus { get; init; } = true;
+
+    /// <summary>Mounts below the share become mounts of their own in the client, so that inode numbers stay unique.</summary>
+    public bool AnnounceSubmounts { get; init; } = true;
+
+    /// <summary>The client enforces POSIX ACLs itself, from the extended attributes.</summary>
+    public bool PosixAcl { get; init; }
+
+    /// <summary>Setuid and setgid bits are taken off here, at the write that must.</summary>
+    public bool KillPrivV2 { get; init; } = true;
+
+    /// <summary>Shared memory maps of files that bypass the page cache (modes never and metadata).</summary>
+    public bool AllowMmap { get; init; }
+
+    /// <summary>Locks are the host's, so that they exclude other guests and the host's programs.</summary>
+    public bool Locks { get; init; } = true;
+}

@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Transports.FuseDevice;
+
+/// <summary>The way of requests through /dev/fuse. Any number of threads receive and complete.</summary>
+internal sealed unsafe partial class FuseDeviceChannel(int fd, ILogger log) : FuseChannel
+{
+    private readonly ConcurrentBag<FuseDeviceRequest> _free = [];
+
+    /// <summary>Waits for the next request; null when the file system was unmounted.</summary>
+    public FuseRequest? Receive()
+    {
+        if (!_free.TryTake(out FuseDeviceRequest? request))
+        {
+            request = new FuseDeviceRequest(this);
+        }
+
+        long bytes;
+        do
+        {
+            // ENOENT: the request was interrupted before it could be read.
+            bytes = Libc.Read(fd, request.Message, FuseLimits.MessageBytesMax);
+        }
+        while (bytes.ToErrno() is Errno.EINTR or Errno.EAGAIN or Errno.ENOENT);
+
+        if (bytes < 0)
+        {
+            return null;
+        }
+
+        request.Begin((int)bytes);
+        return request;
+    }
+
+    public override void Complete(FuseRequest request, int bytes)
+    {
+        FuseDeviceRequest own = (FuseDeviceRequest)request;
+        if (bytes > 0)
+        {
+            // ENOENT: the client has given the request up meanwhile; ENODEV: the mount is gone.
+            Errno error = Libc.Write(fd, own.ReplyMessage, (nuint)bytes).ToErrno();
+            if (error is not (Errno.None or Errno.ENOENT or Errno.ENODEV))
+            {
+                LogReplyRefused(log, request.Opcode, error);
+            }
+        }
+
+        _free.Add(own);
+    }
+
+    /// <summary>Nothing to do: a request's buffers are its own.</summary>
+    public override void Park(FuseRequest request)
+    {
+    }
+
+    public override void ReportNoRoom(FuseRequest request, long bodyBytes) =>
+        LogNoRoom(log, request.Opcode, bodyBytes, request.ReplyCapacity);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The kernel refused the reply to {Opcode}: {Error}")]
+    private static partial void LogReplyRefused(ILogger log, FuseOpcode opcode, Errno error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The reply to {Opcode} has {Bytes} bytes, more than {Room}")]
+    private static partial void LogNoRoom(ILogger log, FuseOpcode opcode, long bytes, long room);
+}

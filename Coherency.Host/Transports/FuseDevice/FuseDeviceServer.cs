@@ -1,0 +1,77 @@
+using Coherency.Core.Fuse;
+using Coherency.Host.Server;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Transports.FuseDevice;
+
+/// <summary>Serves one mount of the host's kernel until it is unmounted, by <see cref="Dispose"/> or by anybody else.</summary>
+public sealed partial class FuseDeviceServer : IDisposable
+{
+    private readonly FuseMount _mount;
+    private readonly FuseSession _session;
+    private readonly FuseDeviceChannel _channel;
+    private readonly string _mountPoint;
+    private readonly ILogger _log;
+    private readonly Thread[] _threads;
+    private readonly TaskCompletionSource _unmounted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _running;
+
+    /// <param name="source">What /proc/mounts shows as the mount's source.</param>
+    /// <param name="rootMode">st_mode of the share's root.</param>
+    /// <param name="session">Taken over.</param>
+    /// <param name="threads">Requests that can be carried out at the same time.</param>
+    /// <exception cref="Core.Linux.LinuxException">The kernel refused the mount.</exception>
+    public FuseDeviceServer(string source, string mountPoint, uint rootMode, FuseSession session, int threads, ILogger log)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        _session = session;
+        _mountPoint = mountPoint;
+        _log = log;
+        _mount = FuseMount.Mount(source, mountPoint, rootMode);
+        _channel = new FuseDeviceChannel(_mount.Fd, log);
+        _running = threads;
+        _threads = new Thread[threads];
+        for (int i = 0; i < threads; i++)
+        {
+            _threads[i] = RequestThread.Start($"fuse{i}", Run);
+        }
+    }
+
+    /// <summary>Completes when the mount is gone.</summary>
+    public Task Unmounted => _unmounted.Task;
+
+    public FuseSession Session => _session;
+
+    /// <summary>Unmounts if need be and waits for the requests on their way.</summary>
+    public void Dispose()
+    {
+        if (!_unmounted.Task.IsCompleted && !_mount.Unmount())
+        {
+            LogBusy(_log, _mountPoint);
+        }
+
+        foreach (Thread thread in _threads)
+        {
+            thread.Join();
+        }
+
+        _session.Dispose();
+        _mount.Dispose();
+    }
+
+    private void Run()
+    {
+        while (_channel.Receive() is { } request)
+        {
+            _session.Handle(request, isPrivate: true);
+        }
+
+        if (Interlocked.Decrement(ref _running) == 0)
+        {
+            _unmounted.TrySetResult();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{MountPoint} was in use: programs that still use it get ENOTCONN")]
+    private static partial void LogBusy(ILogger log, string mountPoint);
+}

@@ -1,0 +1,101 @@
+using System.Text;
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Transports.VhostUser;
+
+/// <summary>A listening UNIX socket that can be told to stop.</summary>
+internal sealed unsafe class GuestListener : IDisposable
+{
+    /// <summary>VMMs that may wait for the guest's present one to go.</summary>
+    private const int Backlog = 4;
+
+    private readonly int _fd;
+    private readonly string _path;
+    private readonly EventFd _stop = EventFd.Create();
+
+    /// <exception cref="SocketPathException">The path cannot be used; the message says why and what to do.</exception>
+    public GuestListener(string path)
+    {
+        _path = path;
+        sockaddr_un address = ToAddress(path);
+        RemoveStale(path, address);
+        _fd = LinuxException.Check(Libc.Socket(SocketFlags.AF_UNIX, SocketFlags.SOCK_STREAM, 0), "socket");
+        int result = Libc.Bind(_fd, address);
+        if (result == 0)
+        {
+            result = Libc.Listen(_fd, Backlog);
+        }
+
+        if (result < 0)
+        {
+            _ = Libc.Close(_fd);
+            throw new SocketPathException($"cannot listen on socket {path}: {new LinuxException("bind", result.ToErrno()).Message}");
+        }
+
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
+    }
+
+    /// <summary>Waits for a connection; false when <see cref="Stop"/> was called.</summary>
+    public bool TryAccept(out int fd)
+    {
+        fd = -1;
+        pollfd* fds = stackalloc pollfd[2];
+        fds[0] = new pollfd { fd = _fd, events = EventFlags.POLLIN };
+        fds[1] = new pollfd { fd = _stop.Fd, events = EventFlags.POLLIN };
+        while (fd < 0)
+        {
+            _ = Libc.Poll(fds, 2, -1);
+            if (fds[1].revents != 0)
+            {
+                return false;
+            }
+
+            fd = fds[0].revents != 0 ? Libc.Accept(_fd) : -1;
+        }
+
+        return true;
+    }
+
+    public void Stop() => _stop.Signal();
+
+    public void Dispose()
+    {
+        _ = Libc.Close(_fd);
+        _stop.Dispose();
+        File.Delete(_path);
+    }
+
+    private static sockaddr_un ToAddress(string path)
+    {
+        sockaddr_un address = new() { sun_family = SocketFlags.AF_UNIX };
+        int bytes = Encoding.UTF8.GetByteCount(path);
+        if (bytes is 0 or >= sockaddr_un.PathMax)
+        {
+            throw new SocketPathException($"socket path {path} has {bytes} bytes: 1 to {sockaddr_un.PathMax - 1} are possible");
+        }
+
+        Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, sockaddr_un.PathMax));
+        return address;
+    }
+
+    /// <summary>A socket that nobody listens on any more was left by a daemon that was killed.</summary>
+    private static void RemoveStale(string path, in sockaddr_un address)
+    {
+        if (!File.Exists(path))
+        {
+            return;
+        }
+
+        int probe = LinuxException.Check(Libc.Socket(SocketFlags.AF_UNIX, SocketFlags.SOCK_STREAM, 0), "socket");
+        Errno error = Libc.Connect(probe, address).ToErrno();
+        _ = Libc.Close(probe);
+        if (error != Errno.ECONNREFUSED)
+        {
+            throw new SocketPathException(error == Errno.None
+                ? $"socket {path} is in use by another process: stop it or choose another path"
+                : $"{path} exists and is no socket of a stopped daemon ({error}): remove it or choose another path");
+        }
+
+        File.Delete(path);
+    }
+}

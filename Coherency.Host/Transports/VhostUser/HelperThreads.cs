@@ -1,0 +1,79 @@
+using Coherency.Core.Fuse;
+using Coherency.Host.Server;
+
+namespace Coherency.Host.Transports.VhostUser;
+
+/// <summary>
+/// Threads that carry out what would hold a queue up: waits for the disk, and large payloads when more requests stand behind
+/// them. The queue's own thread goes on to the next request meanwhile.
+/// </summary>
+internal sealed class HelperThreads : IDisposable
+{
+    private readonly FuseSession _session;
+    private readonly Queue<FuseRequest> _requests = new();
+    private readonly Thread[] _threads;
+    private bool _stopping;
+
+    public HelperThreads(FuseSession session, string name, int count)
+    {
+        _session = session;
+        _threads = new Thread[count];
+        for (int i = 0; i < count; i++)
+        {
+            _threads[i] = RequestThread.Start($"{name}-helper{i}", Run);
+        }
+    }
+
+    public bool Any => _threads.Length > 0;
+
+    /// <summary>Hands a loaded request over.</summary>
+    public void Add(FuseRequest request)
+    {
+        lock (_requests)
+        {
+            _requests.Enqueue(request);
+            Monitor.Pulse(_requests);
+        }
+    }
+
+    /// <summary>Returns when every request handed over has been carried out.</summary>
+    public void Dispose()
+    {
+        lock (_requests)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_requests);
+        }
+
+        foreach (Thread thread in _threads)
+        {
+            thread.Join();
+        }
+    }
+
+    private void Run()
+    {
+        while (TryTake(out FuseRequest? request))
+        {
+            _session.Execute(request);
+        }
+    }
+
+    private bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out FuseRequest? request)
+    {
+        lock (_requests)
+        {
+            while (!_requests.TryDequeue(out request))
+            {
+                if (_stopping)
+                {
+                    return false;
+                }
+
+                Monitor.Wait(_requests);
+            }
+
+            return true;
+        }
+    }
+}

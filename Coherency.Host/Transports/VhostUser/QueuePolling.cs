@@ -1,0 +1,45 @@
+using System.Diagnostics;
+
+namespace Coherency.Host.Transports.VhostUser;
+
+/// <summary>
+/// How long a queue's thread looks for the next request before it sleeps on the kick. Sleeping costs the guest an exit and
+/// the host a wake-up for each request; looking costs a core. So the time grows while looking finds something and shrinks
+/// to nothing while it does not.
+/// </summary>
+/// <param name="maxMicroseconds">The longest look; 0 never looks.</param>
+internal sealed class QueuePolling(int maxMicroseconds)
+{
+    private const int FirstMicroseconds = 4;
+
+    private readonly long _maxTicks = ToTicks(maxMicroseconds);
+    private readonly long _firstTicks = ToTicks(Math.Min(FirstMicroseconds, maxMicroseconds));
+    private long _ticks = ToTicks(maxMicroseconds);
+
+    /// <summary>Runs <paramref name="found"/> until it is true or the time is up; says which.</summary>
+    public bool Look<T>(T target, Func<T, bool> found)
+    {
+        if (_maxTicks == 0)
+        {
+            return false;
+        }
+
+        long end = Stopwatch.GetTimestamp() + _ticks;
+        do
+        {
+            if (found(target))
+            {
+                _ticks = Math.Min(_ticks * 2, _maxTicks);
+                return true;
+            }
+
+            Thread.SpinWait(8);
+        }
+        while (Stopwatch.GetTimestamp() < end);
+
+        _ticks = Math.Max(_ticks / 2, _firstTicks);
+        return false;
+    }
+
+    private static long ToTicks(int microseconds) => Stopwatch.Frequency * microseconds / 1_000_000;
+}

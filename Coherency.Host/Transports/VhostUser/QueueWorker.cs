@@ -1,0 +1,191 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Coherency.Core.Virtio;
+using Coherency.Host.Server;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Transports.VhostUser;
+
+/// <summary>How a queue is served.</summary>
+/// <param name="PollMicroseconds">See <see cref="QueuePolling"/>.</param>
+/// <param name="HelperThreads">See <see cref="VhostUser.HelperThreads"/>.</param>
+public readonly record struct QueueOptions(int PollMicroseconds, int HelperThreads);
+
+/// <summary>
+/// Serves one running virtqueue with a thread of its own: takes requests off the ring, has the session carry them out, sleeps
+/// on the kick when there are none. Lives from the moment the ring starts until it stops.
+/// </summary>
+internal sealed partial class QueueWorker : IDisposable
+{
+    /// <summary>Payloads below this are moved faster than they are handed over, in bytes.</summary>
+    private const int HandOverBytesMin = 64 << 10;
+
+    private readonly Virtqueue _queue;
+    private readonly VirtqueueChannel _channel;
+    private readonly FuseSession _session;
+    private readonly LockWaitQueue _lockWaits;
+    private readonly HelperThreads _helpers;
+    private readonly QueuePolling _polling;
+    private readonly KickWait _kick;
+    private readonly ILogger _log;
+    private readonly Thread _thread;
+    private GuestMemory? _newMemory;
+    private volatile bool _stopping;
+
+    public QueueWorker(string name, Virtqueue queue, EventFd? kick, VringCall call, FuseSession session, LockWaitQueue lockWaits, QueueOptions options, ILogger log)
+    {
+        _queue = queue;
+        _channel = new VirtqueueChannel(queue, call, log);
+        _session = session;
+        _lockWaits = lockWaits;
+        _log = log;
+        _helpers = new HelperThreads(session, name, options.HelperThreads);
+        _polling = new QueuePolling(options.PollMicroseconds);
+        _kick = new KickWait(kick);
+        _thread = RequestThread.Start(name, Run);
+    }
+
+    /// <summary>Lets the queue go over to memory that the front end has changed, and waits until it has.</summary>
+    public void UseMemory(GuestMemory memory)
+    {
+        memory.Acquire();
+        Interlocked.Exchange(ref _newMemory, memory)?.Release();
+        _kick.Interrupt();
+        SpinWait wait = default;
+        while (Volatile.Read(ref _newMemory) is not null && _thread.IsAlive)
+        {
+            wait.SpinOnce();
+        }
+    }
+
+    /// <summary>
+    /// Stops taking requests, ends those on their way (a lock being waited for is given up with EINTR) and returns the index of
+    /// the first entry not taken.
+    /// </summary>
+    public ushort Stop()
+    {
+        _stopping = true;
+        _kick.Interrupt();
+        _thread.Join();
+        _helpers.Dispose();
+        _lockWaits.CancelAll(_channel);
+        SpinWait wait = default;
+        while (_channel.InFlight > 0)
+        {
+            wait.SpinOnce();
+        }
+
+        return _queue.NextAvailable;
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Interlocked.Exchange(ref _newMemory, null)?.Release();
+        _queue.Close();
+        _channel.Dispose();
+        _kick.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stopping)
+            {
+                TakeNewMemory();
+                if (!ServeAvailable() && !_polling.Look(this, static worker => worker.HasWork()))
+                {
+                    Sleep();
+                }
+            }
+        }
+        catch (VirtqueueException broken)
+        {
+            LogBroken(_log, Thread.CurrentThread.Name!, broken.Message);
+        }
+    }
+
+    private bool HasWork() => _queue.CountAvailable() > 0 || _stopping || Volatile.Read(ref _newMemory) is not null;
+
+    private void TakeNewMemory()
+    {
+        if (Interlocked.Exchange(ref _newMemory, null) is { } memory)
+        {
+            try
+            {
+                _queue.UseMemory(memory);
+            }
+            finally
+            {
+                memory.Release();
+            }
+        }
+    }
+
+    /// <summary>Serves what is in the ring now; false when that was nothing.</summary>
+    private bool ServeAvailable()
+    {
+        if (!_queue.TryPop(out ushort head))
+        {
+            return false;
+        }
+
+        _queue.DisableNotifications();
+        do
+        {
+            Serve(head);
+        }
+        while (!_stopping && _queue.TryPop(out head));
+        return true;
+    }
+
+    private void Serve(ushort head)
+    {
+        VirtqueueRequest request = _channel.Rent(head);
+        if (!_queue.TryReadChain(head, request, out string? problem))
+        {
+            LogBadChain(_log, Thread.CurrentThread.Name!, problem!);
+            request.CompleteWithoutReply();
+            return;
+        }
+
+        if (!_session.Load(request, isPrivate: false))
+        {
+            return;
+        }
+
+        if (_helpers.Any && MayHoldUpTheQueue(request))
+        {
+            request.Hold(_queue.Memory);
+            _helpers.Add(request);
+        }
+        else
+        {
+            _session.Execute(request);
+        }
+    }
+
+    private bool MayHoldUpTheQueue(FuseRequest request) => request.Opcode switch
+    {
+        FuseOpcode.Fsync or FuseOpcode.FsyncDir or FuseOpcode.SyncFs => true,
+        FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => true,
+        FuseOpcode.Write => request.PayloadLength >= HandOverBytesMin && _queue.CountAvailable() > 0,
+        FuseOpcode.Read => request.ReplyCapacity >= HandOverBytesMin && _queue.CountAvailable() > 0,
+        _ => false,
+    };
+
+    private void Sleep()
+    {
+        if (!_queue.EnableNotifications())
+        {
+            _kick.Wait();
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Queue} stopped until the guest resets its device: {Problem}")]
+    private static partial void LogBroken(ILogger log, string queue, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Queue}: dropped a malformed descriptor chain: {Problem}")]
+    private static partial void LogBadChain(ILogger log, string queue, string problem);
+}

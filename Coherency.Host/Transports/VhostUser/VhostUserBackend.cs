@@ -1,0 +1,297 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using Coherency.Core.Linux;
+using Coherency.Core.VhostUser;
+using Coherency.Core.VhostUser.Abi;
+using Coherency.Core.Virtio;
+using Coherency.Core.Virtio.Abi;
+using Coherency.Host.Server;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Transports.VhostUser;
+
+/// <summary>
+/// The back end of one connection (QEMU docs/interop/vhost-user.rst): answers the front end's messages and runs the queues
+/// that they set up. One thread calls it. When it is disposed, nothing of the guest is left: no thread, no memory, no
+/// descriptor, and the session has been reset.
+/// </summary>
+internal sealed partial class VhostUserBackend : IDisposable
+{
+    private const VirtioFeatures OfferedFeatures =
+        VirtioFeatures.Version1 | VirtioFeatures.EventIdx | VirtioFeatures.IndirectDesc | VirtioFeatures.RingReset
+        | VirtioFeatures.VhostUserProtocolFeatures;
+
+    private const VhostUserProtocolFeatures OfferedProtocolFeatures =
+        VhostUserProtocolFeatures.MultiQueue | VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.BackendReq
+        | VhostUserProtocolFeatures.Config | VhostUserProtocolFeatures.BackendSendFd | VhostUserProtocolFeatures.ResetDevice
+        | VhostUserProtocolFeatures.ConfigureMemSlots | VhostUserProtocolFeatures.Status;
+
+    private readonly VhostUserConnection _connection;
+    private readonly GuestOptions _options;
+    private readonly FuseSession _session;
+    private readonly ILogger _log;
+    private readonly DeviceMemory _memory = new();
+    private readonly Vring[] _vrings;
+    private VhostUserConnection? _backendChannel;
+    private VirtioFeatures _features;
+    private VhostUserProtocolFeatures _protocolFeatures;
+    private byte _status;
+
+    public VhostUserBackend(VhostUserConnection connection, GuestOptions options, FuseSession session, LockWaitQueue lockWaits, ILogger log)
+    {
+        _connection = connection;
+        _options = options;
+        _session = session;
+        _log = log;
+        _vrings = new Vring[1 + options.RequestQueues];
+        for (uint i = 0; i < _vrings.Length; i++)
+        {
+            _vrings[i] = new Vring(i, StartWorker);
+        }
+
+        QueueWorker StartWorker(Vring vring, Virtqueue queue)
+        {
+            string name = $"{options.Name}-{(vring.Index == 0 ? "hiprio" : $"q{vring.Index - 1}")}";
+            LogQueueStarted(log, options.Name, vring.Index, queue.Entries);
+            return new QueueWorker(name, queue, vring.Kick, vring.Call, session, lockWaits, options.Queue, log);
+        }
+    }
+
+    /// <summary>Serves messages until the front end goes.</summary>
+    /// <exception cref="VhostUserException">The front end broke the protocol, or its connection broke.</exception>
+    public void Run()
+    {
+        using VhostUserMessage message = new();
+        while (_connection.Receive(message))
+        {
+            Handle(message);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Vring vring in _vrings)
+        {
+            vring.Dispose();
+        }
+
+        _session.Reset();
+        _memory.Dispose();
+        _backendChannel?.Dispose();
+    }
+
+    /// <summary>One line per message. Messages without a reply of their own are acknowledged when the front end asks.</summary>
+    private void Handle(VhostUserMessage message)
+    {
+        switch ((VhostUserRequest)message.RawRequest)
+        {
+            case VhostUserRequest.GetFeatures: Reply(message, (ulong)OfferedFeatures); break;
+            case VhostUserRequest.GetProtocolFeatures: Reply(message, (ulong)OfferedProtocolFeatures); break;
+            case VhostUserRequest.GetQueueNum: Reply(message, (ulong)_vrings.Length); break;
+            case VhostUserRequest.GetMaxMemSlots: Reply(message, (ulong)DeviceMemory.RegionsMax); break;
+            case VhostUserRequest.GetStatus: Reply(message, (ulong)_status); break;
+            case VhostUserRequest.GetConfig: GetConfig(message); break;
+            case VhostUserRequest.GetVringBase: GetVringBase(message); break;
+            default: Acknowledge(message, Carry(message)); break;
+        }
+    }
+
+    /// <summary>Carries out a message that has no reply of its own; false when it is not one that is known.</summary>
+    private bool Carry(VhostUserMessage message)
+    {
+        switch ((VhostUserRequest)message.RawRequest)
+        {
+            case VhostUserRequest.SetOwner: break;
+            case VhostUserRequest.SetFeatures: SetFeatures(message.ReadBody<ulong>()); break;
+            case VhostUserRequest.SetProtocolFeatures: SetProtocolFeatures(message.ReadBody<ulong>()); break;
+            case VhostUserRequest.SetMemTable: ChangeMemory(message, static (memory, m) => memory.SetTable(m)); break;
+            case VhostUserRequest.AddMemReg: ChangeMemory(message, static (memory, m) => memory.Add(m)); break;
+            case VhostUserRequest.RemMemReg: ChangeMemory(message, static (memory, m) => memory.Remove(m)); break;
+            case VhostUserRequest.SetVringNum: SetVringNum(message.ReadBody<vhost_vring_state>()); break;
+            case VhostUserRequest.SetVringAddr: SetVringAddr(message.ReadBody<vhost_vring_addr>()); break;
+            case VhostUserRequest.SetVringBase: SetVringBase(message.ReadBody<vhost_vring_state>()); break;
+            case VhostUserRequest.SetVringEnable: SetVringEnable(message.ReadBody<vhost_vring_state>()); break;
+            case VhostUserRequest.SetVringKick: SetVringKick(message); break;
+            case VhostUserRequest.SetVringCall: TakeVringEvent(message, out Vring called, out EventFd? call); called.Call.Replace(call); break;
+            case VhostUserRequest.SetVringErr: TakeVringEvent(message, out _, out EventFd? err); err?.Dispose(); break;
+            case VhostUserRequest.SetBackendReqFd: SetBackendReqFd(message); break;
+            case VhostUserRequest.SetStatus: _status = (byte)message.ReadBody<ulong>(); break;
+            case VhostUserRequest.ResetDevice: ResetDevice(); break;
+            case VhostUserRequest.ResetOwner: ResetDevice(); break;
+            default: return false;
+        }
+
+        return true;
+    }
+
+    private void SetFeatures(ulong features)
+    {
+        VirtioFeatures unknown = (VirtioFeatures)features & ~OfferedFeatures;
+        if (unknown != 0)
+        {
+            throw new VhostUserException($"SET_FEATURES asks for {unknown:x}, which was not offered");
+        }
+
+        _features = (VirtioFeatures)features;
+        if (!_features.HasFlag(VirtioFeatures.VhostUserProtocolFeatures))
+        {
+            // Without protocol features there is no SET_VRING_ENABLE: rings are enabled from the start.
+            foreach (Vring vring in _vrings)
+            {
+                vring.SetEnabled(true);
+            }
+        }
+    }
+
+    private void SetProtocolFeatures(ulong features)
+    {
+        VhostUserProtocolFeatures unknown = (VhostUserProtocolFeatures)features & ~OfferedProtocolFeatures;
+        _protocolFeatures = unknown == 0
+            ? (VhostUserProtocolFeatures)features
+            : throw new VhostUserException($"SET_PROTOCOL_FEATURES asks for {(ulong)unknown:x}, which was not offered");
+    }
+
+    private void ChangeMemory(VhostUserMessage message, Action<DeviceMemory, VhostUserMessage> change)
+    {
+        change(_memory, message);
+        foreach (Vring vring in _vrings)
+        {
+            vring.UseMemory(_memory.Current!);
+            vring.StartIfReady(_memory.Current, _features);
+        }
+    }
+
+    private void SetVringNum(in vhost_vring_state state) => VringOf(state.index).SetEntries(state.num);
+
+    private void SetVringAddr(in vhost_vring_addr address) => VringOf(address.index).SetAddress(address);
+
+    private void SetVringBase(in vhost_vring_state state)
+    {
+        if (VringOf(state.index).SetBase(state.num))
+        {
+            LogNewDriver(_log, _options.Name);
+            _session.Reset();
+        }
+    }
+
+    private void SetVringEnable(in vhost_vring_state state)
+    {
+        Vring vring = VringOf(state.index);
+        vring.SetEnabled(state.num != 0);
+        vring.StartIfReady(_memory.Current, _features);
+    }
+
+    private void SetVringKick(VhostUserMessage message)
+    {
+        TakeVringEvent(message, out Vring vring, out EventFd? kick);
+        try
+        {
+            vring.SetKick(kick);
+        }
+        catch (VhostUserException)
+        {
+            kick?.Dispose();
+            throw;
+        }
+
+        vring.StartIfReady(_memory.Current, _features);
+    }
+
+    private void TakeVringEvent(VhostUserMessage message, out Vring vring, out EventFd? taken)
+    {
+        ulong word = message.ReadBody<ulong>();
+        vring = VringOf((uint)(word & VringFdWord.IndexMask));
+        bool hasFd = (word & VringFdWord.NoFd) == 0;
+        if (hasFd != (message.FdCount == 1))
+        {
+            throw new VhostUserException($"message {message.RawRequest} for queue {vring.Index} came with {message.FdCount} file descriptors");
+        }
+
+        taken = hasFd ? new EventFd(message.TakeFd(0)) : null;
+    }
+
+    private void SetBackendReqFd(VhostUserMessage message)
+    {
+        if (message.FdCount != 1)
+        {
+            throw new VhostUserException($"SET_BACKEND_REQ_FD came with {message.FdCount} file descriptors");
+        }
+
+        _backendChannel?.Dispose();
+        _backendChannel = new VhostUserConnection(message.TakeFd(0));
+    }
+
+    private void GetVringBase(VhostUserMessage message)
+    {
+        vhost_vring_state state = message.ReadBody<vhost_vring_state>();
+        Vring vring = VringOf(state.index);
+        Reply(message, new vhost_vring_state { index = vring.Index, num = vring.Stop() });
+    }
+
+    private void ResetDevice()
+    {
+        foreach (Vring vring in _vrings)
+        {
+            vring.Stop();
+            vring.SetEnabled(!_features.HasFlag(VirtioFeatures.VhostUserProtocolFeatures));
+        }
+
+        _status = 0;
+        _session.Reset();
+        LogReset(_log, _options.Name);
+    }
+
+    private unsafe void GetConfig(VhostUserMessage message)
+    {
+        int headerBytes = sizeof(vhost_user_config);
+        Span<byte> payload = message.Payload;
+        vhost_user_config header = payload.Length >= headerBytes ? MemoryMarshal.Read<vhost_user_config>(payload) : default;
+        if (payload.Length != headerBytes + header.size || (ulong)header.offset + header.size > (ulong)VhostUserConnection.PayloadBytesMax)
+        {
+            throw new VhostUserException($"GET_CONFIG of {header.size} bytes at {header.offset} in a message of {payload.Length}");
+        }
+
+        virtio_fs_config config = default;
+        Encoding.UTF8.GetBytes(_options.Tag, new Span<byte>(config.tag, virtio_fs_config.TagBytes));
+        config.num_request_queues = (uint)_options.RequestQueues;
+        Span<byte> answer = payload[headerBytes..];
+        answer.Clear();
+        ReadOnlySpan<byte> space = MemoryMarshal.AsBytes(new ReadOnlySpan<virtio_fs_config>(in config));
+        ReadOnlySpan<byte> asked = header.offset < space.Length ? space[(int)header.offset..] : default;
+        asked[..Math.Min(asked.Length, answer.Length)].CopyTo(answer);
+        _connection.Send(message.RawRequest, VhostUserHeaderFlags.Reply, payload);
+    }
+
+    private Vring VringOf(uint index) => index < (uint)_vrings.Length
+        ? _vrings[index]
+        : throw new VhostUserException($"queue {index} of {_vrings.Length}");
+
+    private void Acknowledge(VhostUserMessage message, bool isKnown)
+    {
+        if (!isKnown)
+        {
+            LogUnknown(_log, _options.Name, message.RawRequest);
+        }
+
+        if (message.NeedsReply && _protocolFeatures.HasFlag(VhostUserProtocolFeatures.ReplyAck))
+        {
+            Reply(message, isKnown ? 0UL : 1UL);
+        }
+    }
+
+    private void Reply<T>(VhostUserMessage message, in T body)
+        where T : unmanaged => _connection.Send(message.RawRequest, VhostUserHeaderFlags.Reply, body);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Guest}: queue {Index} runs with {Entries} entries")]
+    private static partial void LogQueueStarted(ILogger log, string guest, uint index, uint entries);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: another driver has taken over, what the previous one held is dropped")]
+    private static partial void LogNewDriver(ILogger log, string guest);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: device reset")]
+    private static partial void LogReset(ILogger log, string guest);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Guest}: refused vhost-user message {Request}, which is not known")]
+    private static partial void LogUnknown(ILogger log, string guest, uint request);
+}
