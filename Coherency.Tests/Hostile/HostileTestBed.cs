@@ -61,7 +61,9 @@ public sealed class HostileTestBed : IDisposable
     {
         _honest.Dispose();
         _server.Dispose();
-        _work.Delete(recursive: true);
+
+        // Random requests make names that are no text.
+        ChildProcess.Run("rm", ["-rf", _work.FullName]);
     }
 
     /// <summary>What the process holds now.</summary>
