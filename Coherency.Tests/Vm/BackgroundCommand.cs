@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>A shell command that keeps running in a guest; its output and status are files in the guest's /run.</summary>
+public sealed class BackgroundCommand
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly VirtualMachine _machine;
+    private readonly string _files;
+
+    private BackgroundCommand(VirtualMachine machine, int number)
+    {
+        _machine = machine;
+        _files = $"/run/command-{number}";
+    }
+
+    /// <summary>What the command has printed so far.</summary>
+    public Task<string> OutputAsync() => _machine.ExpectAsync($"cat {_files}.output");
+
+    /// <summary>Waits until the command has printed a text.</summary>
+    public Task<string> WaitForOutputAsync(string text) =>
+        PollAsync($"print '{text}'", OutputAsync, output => output.Contains(text, StringComparison.Ordinal));
+
+    /// <summary>Sends a line to the command's standard input.</summary>
+    public Task TellAsync(string line = "go on") => _machine.ExpectAsync($"echo '{line}' >{_files}.input");
+
+    /// <summary>Waits for the command's end.</summary>
+    public async Task<CommandResult> CompletionAsync(TimeSpan? timeout = null)
+    {
+        // The status is empty while the shell has created the file but not yet written it.
+        var status = await PollAsync(
+            "end", () => _machine.ExpectAsync($"cat {_files}.status 2>/dev/null || true"), text => text.Length > 0, timeout);
+        return new CommandResult(int.Parse(status, CultureInfo.InvariantCulture), await OutputAsync());
+    }
+
+    internal static async Task<BackgroundCommand> StartAsync(VirtualMachine machine, int number, string command)
+    {
+        var started = new BackgroundCommand(machine, number);
+        var files = started._files;
+        // Opened for reading and writing, the fifo blocks neither side and never reports an end.
+        await machine.ExpectAsync(
+            $"mkfifo {files}.input; : >{files}.output; "
+            + $"{{ ( {command} ) <>{files}.input >{files}.output 2>&1; echo $? >{files}.status; }} >/dev/null 2>&1 &");
+        return started;
+    }
+
+    private static async Task<string> PollAsync(
+        string what, Func<Task<string>> read, Func<string, bool> isReached, TimeSpan? timeout = null)
+    {
+        var waited = Stopwatch.StartNew();
+        while (true)
+        {
+            var text = await read();
+            if (isReached(text))
+                return text;
+            if (waited.Elapsed > (timeout ?? DefaultTimeout))
+                throw new VirtualMachineException($"a background command did not {what} in time; it said: {text}");
+            await Task.Delay(PollInterval);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>A program that runs beside a test, with everything it prints kept for a failure's message.</summary>
+public sealed class ChildProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly string _name;
+
+    private ChildProcess(string program, IEnumerable<string> arguments)
+    {
+        _name = Path.GetFileName(program);
+        _process = new Process
+        {
+            StartInfo = new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            },
+        };
+        _process.OutputDataReceived += (_, line) => Append(line.Data);
+        _process.ErrorDataReceived += (_, line) => Append(line.Data);
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+                return _output.ToString();
+        }
+    }
+
+    public static ChildProcess Start(string program, IEnumerable<string> arguments)
+    {
+        var child = new ChildProcess(program, arguments);
+        child._process.Start();
+        child._process.StandardInput.Close();
+        child._process.BeginOutputReadLine();
+        child._process.BeginErrorReadLine();
+        return child;
+    }
+
+    /// <summary>Waits for a condition that this process brings about, and no longer than it lives.</summary>
+    public async Task WaitUntilAsync(string what, Func<bool> condition, TimeSpan timeout)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!condition())
+        {
+            if (_process.HasExited)
+                throw new VirtualMachineException($"{_name} exited before {what}:\n{Output}");
+            if (waited.Elapsed > timeout)
+                throw new VirtualMachineException($"{_name}: no {what} within {timeout.TotalSeconds} s:\n{Output}");
+            await Task.Delay(10);
+        }
+    }
+
+    public async Task KillAsync()
+    {
+        // The whole tree: a C virtiofsd serves from a child process.
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+            await KillAsync();
+        _process.Dispose();
+    }
+
+    private void Append(string? line)
+    {
+        if (line is null)
+            return;
+        lock (_output)
+            _output.AppendLine(line);
+    }
+}

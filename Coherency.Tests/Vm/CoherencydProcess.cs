@@ -1,0 +1,35 @@
+namespace Coherency.Tests.Vm;
+
+/// <summary>coherencyd as the build put it beside the tests: one process for all guests.</summary>
+public sealed class CoherencydProcess : DaemonProcess
+{
+    private readonly ChildProcess _process;
+
+    private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+        : base(sharedDirectory, workFolder) =>
+        _process = ChildProcess.Start("dotnet",
+        [
+            Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"),
+            "serve", "--shared-dir", sharedDirectory, "--tag", Tag,
+            // Both guests see every change at once, so that a test need not wait for a cache to expire.
+            "--cache", "never",
+            .. guests.SelectMany(guest => new[] { "--guest", $"{guest}={SocketOf(guest)}" }),
+        ]);
+
+    public override bool IsRunning => !_process.HasExited;
+
+    public override string Output => _process.Output;
+
+    public static async Task<CoherencydProcess> StartAsync(
+        string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+    {
+        var daemon = new CoherencydProcess(sharedDirectory, workFolder, guests);
+        await daemon._process.WaitUntilAsync(
+            "ready", () => daemon.Output.Split('\n').Any(line => line.Trim() == "ready"), StartTimeout);
+        return daemon;
+    }
+
+    public override Task PrepareForGuestAsync(string guest) => Task.CompletedTask;
+
+    public override ValueTask DisposeAsync() => _process.DisposeAsync();
+}

@@ -1,0 +1,46 @@
+using Xunit;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>A test in two guests, with a folder of its own in the share.</summary>
+[Trait("Category", "Vm")]
+public abstract class GuestTest(TwoGuests guests) : IAsyncLifetime
+{
+    private static int _folders;
+
+    private readonly string _name = $"test-{Interlocked.Increment(ref _folders)}";
+
+    protected VirtualMachine A => guests.A;
+
+    protected VirtualMachine B => guests.B;
+
+    /// <summary>This test's folder as the guests see it.</summary>
+    protected string Folder => $"{TwoGuests.MountPoint}/{_name}";
+
+    /// <summary>This test's folder as the host sees it.</summary>
+    protected string HostFolder => Path.Combine(guests.SharedDirectory, _name);
+
+    public async Task InitializeAsync()
+    {
+        await guests.EnsureReadyAsync();
+        Directory.CreateDirectory(HostFolder);
+    }
+
+    public async Task DisposeAsync()
+    {
+        guests.AssertSound();
+        await HostShell.ExpectAsync($"rm -rf {HostFolder}");
+    }
+
+    /// <summary>Asks the host and both guests the same question, in this test's folder.</summary>
+    protected async Task<string> ExpectSameEverywhereAsync(string command)
+    {
+        var host = await HostShell.ExpectAsync($"cd {HostFolder} && {command}");
+        Assert.Equal(host, await A.ExpectAsync($"cd {Folder} && {command}", LongCommand));
+        Assert.Equal(host, await B.ExpectAsync($"cd {Folder} && {command}", LongCommand));
+        return host;
+    }
+
+    /// <summary>For commands that take tens of seconds under emulation.</summary>
+    protected static TimeSpan LongCommand => TimeSpan.FromMinutes(5);
+}

@@ -1,0 +1,95 @@
+using Xunit;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>
+/// One daemon with one share and two guests that have it mounted, kept from test to test because a boot costs
+/// seconds. What a test breaks is replaced before the next one.
+/// </summary>
+public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSystemDevice device) : IAsyncLifetime
+{
+    public const string MountPoint = "/mnt";
+
+    private static readonly string[] GuestNames = ["a", "b"];
+
+    private readonly string _workFolder = Directory.CreateTempSubdirectory("coherency-vm-").FullName;
+    private readonly Dictionary<string, VirtualMachine> _guests = [];
+    private VirtualMachineImage? _image;
+    private DaemonProcess? _daemon;
+
+    public VirtualMachine A => _guests["a"];
+
+    public VirtualMachine B => _guests["b"];
+
+    /// <summary>The directory on the host that both guests have mounted.</summary>
+    public string SharedDirectory => Path.Combine(_workFolder, "shared");
+
+    public async Task InitializeAsync()
+    {
+        _image = locateImage();
+        Directory.CreateDirectory(SharedDirectory);
+        await EnsureReadyAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await StopAsync();
+        await HostShell.ExpectAsync($"rm -rf {_workFolder}");
+    }
+
+    /// <summary>Replaces whatever no longer runs.</summary>
+    public async Task EnsureReadyAsync()
+    {
+        if (_daemon is not { IsRunning: true })
+        {
+            await StopAsync();
+            _daemon = await DaemonProcess.StartAsync(_image!, SharedDirectory, _workFolder, GuestNames);
+        }
+        await Task.WhenAll(GuestNames.Where(name => !IsRunning(name)).ToArray().Select(BootAsync));
+    }
+
+    public static Task MountAsync(VirtualMachine guest) =>
+        guest.ExpectAsync($"mountpoint -q {MountPoint} || mount -t virtiofs {DaemonProcess.Tag} {MountPoint}");
+
+    /// <summary>Boots a guest in the place of one that was killed, on the same socket, and mounts the share.</summary>
+    public async Task<VirtualMachine> BootAsync(string name)
+    {
+        if (_guests.Remove(name, out var previous))
+            await previous.DisposeAsync();
+        await _daemon!.PrepareForGuestAsync(name);
+        var guest = await VirtualMachine.BootAsync(SettingsOf(name));
+        await MountAsync(guest);
+        _guests[name] = guest;
+        return guest;
+    }
+
+    /// <summary>Fails when either guest's kernel reported a fault, or the daemon is gone.</summary>
+    public void AssertSound()
+    {
+        foreach (var guest in _guests.Values)
+            guest.AssertKernelIsSound();
+        Assert.True(_daemon!.IsRunning, $"the daemon exited:\n{_daemon.Output}");
+    }
+
+    private bool IsRunning(string name) => _guests.TryGetValue(name, out var guest) && guest.IsRunning;
+
+    private VirtualMachineSettings SettingsOf(string name) => new()
+    {
+        Name = name,
+        Image = _image!,
+        WorkFolder = _workFolder,
+        DaemonSocket = _daemon!.SocketOf(name),
+        Tag = DaemonProcess.Tag,
+        Device = device,
+    };
+
+    private async Task StopAsync()
+    {
+        foreach (var guest in _guests.Values)
+            await guest.DisposeAsync();
+        _guests.Clear();
+        if (_daemon is not null)
+            await _daemon.DisposeAsync();
+        _daemon = null;
+    }
+}

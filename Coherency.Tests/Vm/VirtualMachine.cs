@@ -1,0 +1,114 @@
+namespace Coherency.Tests.Vm;
+
+/// <summary>
+/// A guest under QEMU's software emulation, in which a test runs shell commands. A guest that does not answer
+/// in time is killed, because nothing that it says afterwards could be attributed to a command.
+/// </summary>
+public sealed class VirtualMachine : IAsyncDisposable
+{
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly VirtualMachineSettings _settings;
+    private readonly GuestConsole _console;
+    private readonly GuestAgentConnection _agent;
+    private readonly ChildProcess _qemu;
+    private readonly SemaphoreSlim _oneCommand = new(1);
+    private int _backgroundCommands;
+
+    private VirtualMachine(VirtualMachineSettings settings)
+    {
+        _settings = settings;
+        _console = new GuestConsole(settings.ConsoleLog);
+        _agent = new GuestAgentConnection(settings.AgentSocket);
+        _qemu = ChildProcess.Start(settings.Image.Qemu, QemuArguments.For(settings));
+    }
+
+    public string Name => _settings.Name;
+
+    public bool IsRunning => !_qemu.HasExited;
+
+    public static async Task<VirtualMachine> BootAsync(VirtualMachineSettings settings)
+    {
+        var machine = new VirtualMachine(settings);
+        await machine.ConverseAsync("boot", BootTimeout, async cancellation =>
+        {
+            await machine._agent.AcceptAsync(cancellation);
+            await machine._agent.WaitForGreetingAsync(cancellation);
+            return 0;
+        });
+        await machine.ExpectAsync($"hostname {settings.Name}");
+        return machine;
+    }
+
+    /// <summary>Runs a shell command to its end, whatever its exit status.</summary>
+    public Task<CommandResult> RunAsync(string command, TimeSpan? timeout = null) =>
+        ConverseAsync(command, timeout ?? CommandTimeout, async cancellation =>
+        {
+            await _agent.SendAsync(command, cancellation);
+            return await _agent.ReceiveAsync(cancellation);
+        });
+
+    /// <summary>Runs a shell command that must succeed; returns its output without the last line end.</summary>
+    public async Task<string> ExpectAsync(string command, TimeSpan? timeout = null)
+    {
+        var result = await RunAsync(command, timeout);
+        if (result.ExitCode != 0)
+            throw Failure($"`{command}` ended with {result.ExitCode}:\n{result.Output}");
+        return result.Text;
+    }
+
+    /// <summary>Starts a shell command that goes on while the test runs others.</summary>
+    public Task<BackgroundCommand> StartAsync(string command) =>
+        BackgroundCommand.StartAsync(this, Interlocked.Increment(ref _backgroundCommands), command);
+
+    /// <summary>Resets the machine as a guest's own reboot does; QEMU and its connection to the daemon stay.</summary>
+    public Task RebootAsync() =>
+        ConverseAsync("reboot", BootTimeout, async cancellation =>
+        {
+            await _agent.SendAsync("reboot -f", cancellation);
+            await _agent.WaitForGreetingAsync(cancellation);
+            return 0;
+        });
+
+    /// <summary>Ends QEMU with SIGKILL: neither the guest nor QEMU gets to say goodbye to the daemon.</summary>
+    public Task KillAsync() => _qemu.KillAsync();
+
+    /// <summary>Fails when the guest's kernel has reported a fault since it was started.</summary>
+    public void AssertKernelIsSound()
+    {
+        if (_console.FirstKernelFault is { } fault)
+            throw Failure($"the kernel reported a fault: {fault}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _qemu.DisposeAsync();
+        _agent.Dispose();
+        _oneCommand.Dispose();
+    }
+
+    private async Task<T> ConverseAsync<T>(string what, TimeSpan timeout, Func<CancellationToken, Task<T>> converse)
+    {
+        await _oneCommand.WaitAsync();
+        try
+        {
+            using var deadline = new CancellationTokenSource(timeout);
+            return await converse(deadline.Token);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException)
+        {
+            var failure = Failure($"`{what}` got no answer (limit {timeout.TotalSeconds} s)");
+            await KillAsync();
+            throw failure;
+        }
+        finally
+        {
+            _oneCommand.Release();
+        }
+    }
+
+    private VirtualMachineException Failure(string what) => new(
+        $"guest {Name}: {what}\n--- QEMU {(IsRunning ? "is running" : "has exited")}\n{_qemu.Output}"
+        + $"--- end of {_console.Path}\n{_console.Tail}");
+}

@@ -1,0 +1,19 @@
+namespace Coherency.Tests.Vm;
+
+/// <summary>A guest did not do what a test needed; the message ends with what its console and processes said.</summary>
+public sealed class VirtualMachineException : Exception
+{
+    public VirtualMachineException()
+    {
+    }
+
+    public VirtualMachineException(string message)
+        : base(message)
+    {
+    }
+
+    public VirtualMachineException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+}

@@ -1,0 +1,38 @@
+namespace Coherency.Tests.Vm;
+
+/// <summary>A QEMU with a kernel to boot and the peer daemon of the same release, as eng/vm/prepare leaves them.</summary>
+public sealed record VirtualMachineImage(string Name, string Folder)
+{
+    /// <summary>What this machine's Debian ships: on Debian 12, QEMU 7.2 with Linux 6.1.</summary>
+    public static VirtualMachineImage Stable => Locate("stable");
+
+    /// <summary>What Debian unstable ships: QEMU 11.1 with Linux 7.2 or newer.</summary>
+    public static VirtualMachineImage Sid => Locate("sid");
+
+    public string Qemu => Path.Combine(Folder, "qemu");
+
+    public string Kernel => Path.Combine(Folder, "kernel");
+
+    public string Initramfs => Path.Combine(Folder, "initramfs");
+
+    public string Virtiofsd => Path.Combine(Folder, "virtiofsd");
+
+    private static VirtualMachineImage Locate(string name)
+    {
+        var image = new VirtualMachineImage(name, Path.Combine(CacheFolder, name));
+        // prepare writes the initramfs last, so its presence says that the rest is complete.
+        if (!File.Exists(image.Initramfs))
+            throw new VirtualMachineException($"run eng/vm/prepare: there is no {image.Initramfs}");
+        return image;
+    }
+
+    private static string CacheFolder =>
+        NonEmptyVariable("COHERENCY_VM_CACHE") ?? Path.Combine(UserCacheFolder, "coherency", "vm");
+
+    private static string UserCacheFolder =>
+        NonEmptyVariable("XDG_CACHE_HOME")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+
+    private static string? NonEmptyVariable(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+}

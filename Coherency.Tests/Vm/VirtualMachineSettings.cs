@@ -1,0 +1,33 @@
+namespace Coherency.Tests.Vm;
+
+/// <summary>The device through which QEMU attaches a vhost-user-fs back end.</summary>
+public enum FileSystemDevice
+{
+    /// <summary>vhost-user-fs-pci: in every QEMU; the tag comes from QEMU's command line.</summary>
+    VhostUserFs,
+
+    /// <summary>vhost-user-test-device-pci as virtio id 26: tag and queues come from the back end's CONFIG.</summary>
+    GenericVhostUser,
+}
+
+public sealed record VirtualMachineSettings
+{
+    public required string Name { get; init; }
+
+    public required VirtualMachineImage Image { get; init; }
+
+    /// <summary>Holds this machine's sockets and console log.</summary>
+    public required string WorkFolder { get; init; }
+
+    public required string DaemonSocket { get; init; }
+
+    public required string Tag { get; init; }
+
+    public FileSystemDevice Device { get; init; } = FileSystemDevice.VhostUserFs;
+
+    public int RequestQueues { get; init; } = 1;
+
+    public string AgentSocket => Path.Combine(WorkFolder, Name + ".agent");
+
+    public string ConsoleLog => Path.Combine(WorkFolder, Name + ".console");
+}
