@@ -7,7 +7,8 @@ using Xunit.Abstractions;
 
 namespace Coherency.Tests.Passthrough;
 
-/// <summary>What an inode and a request cost.</summary>
+/// <summary>What an inode and a request cost. They run alone: descriptors and memory are counted for the whole process.</summary>
+[Collection("Alone")]
 public sealed unsafe class ScaleTests(ITestOutputHelper output)
 {
     private const int FileCount = 100_000;
@@ -131,3 +132,7 @@ public sealed unsafe class ScaleTests(ITestOutputHelper output)
         public void AddPlus(in DirectoryPosition position, ReadOnlySpan<byte> name, in Entry entry) => Count++;
     }
 }
+
+/// <summary>Tests that nothing else runs beside.</summary>
+[CollectionDefinition("Alone", DisableParallelization = true)]
+public sealed class AloneCollection;
