@@ -42,7 +42,6 @@ public sealed unsafe class HostileTests
         Assert.Equal(Errno.ENOTDIR, guest.TryLookup(guest.Lookup("d").Node, "passwd", out _));
     }
 
-
     [Fact]
     public void Flags_out_of_range_are_refused_or_dropped()
     {
