@@ -28,11 +28,9 @@ public static class SampleTree
     /// Links' times are left out, because busybox's cp does not copy them.
     /// </summary>
     public static string Fingerprint(string root) =>
-        $"( cd {root} && {{ "
-        + " find . ! -type l -exec stat -c '%n %F %a %Y' {} + &&"
-        + " find . -type l -exec stat -c %N {} + | tr -d \\' &&"
-        + " find . -type f -exec sha256sum {} +;"
-        + " } | LC_ALL=C sort | sha256sum )";
+        $"( cd {root} &&"
+        + " find . -type l -exec stat -c %N {} + -o -exec stat -c '%n %F %a %Y' {} + -type f -exec sha256sum {} +"
+        + " | tr -d \\' | LC_ALL=C sort | sha256sum )";
 
     private static void WriteRandomFile(Random random, string path, int size)
     {
