@@ -37,8 +37,13 @@ public static unsafe class ThreadCredentials
         Libc.Umask(0);
         if (CanSwitch)
         {
-            // The daemon's own groups must not give a guest's user access; root needs none of them.
-            LinuxException.Check(Libc.SetThreadGroups(0, null), "setgroups");
+            // The daemon's own groups must not give a guest's user access; root needs none of them. In a user namespace that
+            // an ordinary user made, groups cannot be changed (user_namespaces(7)): all they give is what that user has.
+            int result = Libc.SetThreadGroups(0, null);
+            if (result.ToErrno() != Errno.EPERM)
+            {
+                LinuxException.Check(result, "setgroups");
+            }
         }
 
         _umask = 0;

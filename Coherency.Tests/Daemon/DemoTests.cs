@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace Coherency.Tests.Daemon;
 
-/// <summary>The first thing that people try.</summary>
+/// <summary>The first thing that people try. Nothing else runs meanwhile: it is timed.</summary>
+[Collection(TimedTests.Name)]
 public sealed class DemoTests
 {
     private const int SecondsAllowed = 15;
