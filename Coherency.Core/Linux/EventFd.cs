@@ -20,11 +20,11 @@ public sealed unsafe class EventFd : IDisposable
         _ = Libc.Write(_fd, &one, sizeof(ulong));
     }
 
-    /// <summary>Takes the rings that came so far; false when none did.</summary>
-    public bool Consume()
+    /// <summary>Takes the rings that came so far.</summary>
+    public void Drain()
     {
         ulong count;
-        return Libc.Read(_fd, &count, sizeof(ulong)) == sizeof(ulong);
+        _ = Libc.Read(_fd, &count, sizeof(ulong));
     }
 
     public void Dispose()

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
+using Coherency.Host.Passthrough;
 
 namespace Coherency.Daemon.Commands;
 
@@ -26,14 +26,16 @@ public static class CommandLine
         ParseResult parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            return Refuse(parsed.Errors[0].Message);
+            return Refuse(parsed.UnmatchedTokens is [string unknown, ..]
+                ? $"'{unknown}' is no command or option here: see --help"
+                : parsed.Errors[0].Message);
         }
 
         try
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
         }
-        catch (Exception unusable) when (unusable is UsageException or IOException or UnauthorizedAccessException)
+        catch (Exception unusable) when (unusable is UsageException or ShareException or IOException or UnauthorizedAccessException)
         {
             return Refuse(unusable.Message);
         }

@@ -10,52 +10,56 @@ public sealed record ServeConfiguration
 }
 
 /// <summary>One shared directory and its guests. Property names are those of the command line's options.</summary>
+/// <remarks>
+/// Properties can be set, not only initialised, because the generated JSON reader would initialise every one and so lose the
+/// defaults of those that a file does not name.
+/// </remarks>
 public sealed record ShareConfiguration
 {
     public required string SharedDir { get; init; }
 
-    public IReadOnlyList<GuestConfiguration> Guests { get; init; } = [];
+    public IReadOnlyList<GuestConfiguration> Guests { get; set; } = [];
 
     /// <summary>What guests mount, at most 36 bytes; the directory's name when not given.</summary>
-    public string? Tag { get; init; }
+    public string? Tag { get; set; }
 
-    public CacheMode Cache { get; init; } = CacheMode.Auto;
+    public CacheMode Cache { get; set; } = CacheMode.Auto;
 
     /// <summary>Timeouts of the cache mode, replaced; seconds.</summary>
-    public double? EntryTimeout { get; init; }
+    public double? EntryTimeout { get; set; }
 
-    public double? AttrTimeout { get; init; }
+    public double? AttrTimeout { get; set; }
 
-    public double? NegativeTimeout { get; init; }
+    public double? NegativeTimeout { get; set; }
 
-    public bool Writeback { get; init; }
+    public bool Writeback { get; set; }
 
-    public bool Readonly { get; init; }
+    public bool Readonly { get; set; }
 
-    public InodeFileHandles InodeFileHandles { get; init; } = InodeFileHandles.Prefer;
+    public InodeFileHandles InodeFileHandles { get; set; } = InodeFileHandles.Prefer;
 
-    public bool Xattr { get; init; } = true;
+    public bool Xattr { get; set; } = true;
 
-    public bool PosixAcl { get; init; }
+    public bool PosixAcl { get; set; }
 
-    public bool KillprivV2 { get; init; } = true;
+    public bool KillprivV2 { get; set; } = true;
 
-    public bool Readdirplus { get; init; } = true;
+    public bool Readdirplus { get; set; } = true;
 
-    public bool AnnounceSubmounts { get; init; } = true;
+    public bool AnnounceSubmounts { get; set; } = true;
 
-    public bool AllowDirectIo { get; init; }
+    public bool AllowDirectIo { get; set; }
 
-    public bool AllowMmap { get; init; }
+    public bool AllowMmap { get; set; }
 
     /// <summary>Request queues offered to each guest.</summary>
-    public int NumRequestQueues { get; init; } = Math.Min(Environment.ProcessorCount, 8);
+    public int NumRequestQueues { get; set; } = Math.Min(Environment.ProcessorCount, 8);
 
     /// <summary>Helper threads of each queue.</summary>
-    public int ThreadPoolSize { get; init; } = 1;
+    public int ThreadPoolSize { get; set; } = 1;
 
     /// <summary>Longest look for the next request before sleeping, in microseconds.</summary>
-    public int PollUs { get; init; } = Defaults.PollMicroseconds;
+    public int PollUs { get; set; } = Defaults.PollMicroseconds;
 
     internal PassthroughOptions ToPassthroughOptions() => new()
     {
@@ -95,15 +99,15 @@ public sealed record GuestConfiguration
 
     public required string Socket { get; init; }
 
-    public string? Tag { get; init; }
+    public string? Tag { get; set; }
 
-    public CacheMode? Cache { get; init; }
+    public CacheMode? Cache { get; set; }
 
-    public bool? Readonly { get; init; }
+    public bool? Readonly { get; set; }
 
-    public int? NumRequestQueues { get; init; }
+    public int? NumRequestQueues { get; set; }
 
-    public int? ThreadPoolSize { get; init; }
+    public int? ThreadPoolSize { get; set; }
 
-    public int? PollUs { get; init; }
+    public int? PollUs { get; set; }
 }

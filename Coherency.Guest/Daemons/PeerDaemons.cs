@@ -10,5 +10,9 @@ public static class PeerDaemons
     public const string CVirtiofsdCommand =
         CVirtiofsdPath + " --socket-path={socket} -o source={dir} -o cache=auto -o posix_lock -o flock -o xattr";
 
+    /// <summary>The Rust virtiofsd at a path; locks are always on there.</summary>
+    public static string RustVirtiofsdCommand(string path) =>
+        path + " --socket-path={socket} --shared-dir={dir} --cache=auto --xattr";
+
     public static bool HasCVirtiofsd => File.Exists(CVirtiofsdPath);
 }

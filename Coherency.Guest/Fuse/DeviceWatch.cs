@@ -71,7 +71,7 @@ internal sealed unsafe class DeviceWatch(VirtqueueDriver driver, EventFd call, i
         int ready = Libc.Poll(fds, 2, timeoutMs);
         if (fds[0].revents != 0)
         {
-            call.Consume();
+            call.Drain();
         }
         else if (ready > 0 && fds[1].revents != 0 && !driver.HasUsed)
         {

@@ -14,6 +14,21 @@ public sealed record DirectoryRecord(ulong Ino, ulong NextOffset, uint Type, byt
 
     public bool IsDotOrDotDot => NameBytes.AsSpan().SequenceEqual("."u8) || NameBytes.AsSpan().SequenceEqual(".."u8);
 
+    /// <summary>Position to go on from after the last entry of a reply that has any; allocates nothing.</summary>
+    /// <exception cref="FuseProtocolException">An entry reaches beyond the reply.</exception>
+    public static ulong LastOffset(ReadOnlySpan<byte> reply, bool plus)
+    {
+        ulong offset = 0;
+        while (reply.Length > 0)
+        {
+            fuse_direntplus record = ReadHeader(reply, plus, out int header);
+            offset = record.dirent.off;
+            reply = reply[Math.Min(PaddedLength(header, record.dirent.namelen), reply.Length)..];
+        }
+
+        return offset;
+    }
+
     /// <exception cref="FuseProtocolException">An entry reaches beyond the reply.</exception>
     internal static List<DirectoryRecord> ParseAll(ReadOnlySpan<byte> reply, bool plus)
     {
@@ -27,32 +42,33 @@ public sealed record DirectoryRecord(ulong Ino, ulong NextOffset, uint Type, byt
         return records;
     }
 
-    private static unsafe DirectoryRecord Parse(ReadOnlySpan<byte> reply, bool plus, out int bytes)
+    private static DirectoryRecord Parse(ReadOnlySpan<byte> reply, bool plus, out int bytes)
     {
-        int header = plus ? sizeof(fuse_direntplus) : sizeof(fuse_dirent);
+        fuse_direntplus record = ReadHeader(reply, plus, out int header);
+        byte[] name = reply.Slice(header, (int)record.dirent.namelen).ToArray();
+        bytes = PaddedLength(header, record.dirent.namelen);
+        return new DirectoryRecord(record.dirent.ino, record.dirent.off, record.dirent.type, name, plus ? record.entry_out : null);
+    }
+
+    private static int PaddedLength(int header, uint nameLength) => (header + (int)nameLength + 7) & ~7;
+
+    /// <summary>Reads the fixed part of an entry, <paramref name="header"/> bytes, whose name is within the reply.</summary>
+    private static unsafe fuse_direntplus ReadHeader(ReadOnlySpan<byte> reply, bool plus, out int header)
+    {
+        header = plus ? sizeof(fuse_direntplus) : sizeof(fuse_dirent);
         if (reply.Length < header)
         {
             throw new FuseProtocolException($"{reply.Length} bytes are left for a directory entry, {header} are needed");
         }
 
-        fuse_direntplus record = default;
-        if (plus)
+        fuse_direntplus record = plus
+            ? MemoryMarshal.Read<fuse_direntplus>(reply)
+            : new fuse_direntplus { dirent = MemoryMarshal.Read<fuse_dirent>(reply) };
+        if (record.dirent.namelen > (uint)(reply.Length - header))
         {
-            record = MemoryMarshal.Read<fuse_direntplus>(reply);
-        }
-        else
-        {
-            record.dirent = MemoryMarshal.Read<fuse_dirent>(reply);
+            throw new FuseProtocolException($"a name of {record.dirent.namelen} bytes reaches beyond the reply");
         }
 
-        uint nameLength = record.dirent.namelen;
-        if (nameLength > (uint)(reply.Length - header))
-        {
-            throw new FuseProtocolException($"a name of {nameLength} bytes reaches beyond the reply");
-        }
-
-        byte[] name = reply.Slice(header, (int)nameLength).ToArray();
-        bytes = (header + name.Length + 7) & ~7;
-        return new DirectoryRecord(record.dirent.ino, record.dirent.off, record.dirent.type, name, plus ? record.entry_out : null);
+        return record;
     }
 }

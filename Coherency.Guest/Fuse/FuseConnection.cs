@@ -12,7 +12,7 @@ namespace Coherency.Guest.Fuse;
 public sealed class FuseConnection : IDisposable
 {
     private const uint MajorVersion = 7;
-    private const int HighPrioritySlots = 16;
+    private const int HighPrioritySlots = 256;
 
     private readonly RequestQueue[] _requestQueues;
     private bool _disposed;

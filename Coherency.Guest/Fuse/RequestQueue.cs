@@ -29,7 +29,7 @@ public sealed class RequestQueue
     private bool _watched;
     private ulong _lastUnique;
 
-    internal RequestQueue(FrontendMemory memory, RawVirtqueue ring, VirtioFeatures features, QueueSettings settings)
+    internal RequestQueue(GuestRam memory, RawVirtqueue ring, VirtioFeatures features, QueueSettings settings)
     {
         _ring = ring;
         _driver = new VirtqueueDriver(ring, features, settings.StartIndex);

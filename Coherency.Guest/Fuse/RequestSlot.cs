@@ -33,7 +33,7 @@ public sealed unsafe class RequestSlot
     private int _replyUsed;
     private int _sentLength;
 
-    internal RequestSlot(FrontendMemory memory, ushort index, int dataBytes)
+    internal RequestSlot(GuestRam memory, ushort index, int dataBytes)
     {
         Index = index;
         _request = memory.Allocate(RequestBytes);

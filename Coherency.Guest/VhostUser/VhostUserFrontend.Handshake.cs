@@ -24,7 +24,7 @@ public sealed unsafe partial class VhostUserFrontend
 {
     private const int HighPriorityQueues = 1;
 
-    private FrontendMemory? _memory;
+    private GuestRam? _memory;
     private RawVirtqueue[] _queues = [];
 
     /// <summary>Asks for both kinds of features, accepts what the options want of them, and becomes the owner.</summary>
@@ -74,7 +74,7 @@ public sealed unsafe partial class VhostUserFrontend
     }
 
     /// <summary>Makes the guest's memory; the daemon is not told yet.</summary>
-    public void CreateMemory() => _memory ??= FrontendMemory.Create(Options.MemoryBytes, Options.MemoryRegions);
+    public void CreateMemory() => _memory ??= GuestRam.Create(Options.MemoryBytes, Options.MemoryRegions);
 
     /// <summary>Allocates the rings; the daemon is not told yet.</summary>
     public void CreateQueues()
@@ -113,7 +113,7 @@ public sealed unsafe partial class VhostUserFrontend
     {
         if (Options.UseMemorySlots && ProtocolFeatures.HasFlag(VhostUserProtocolFeatures.ConfigureMemSlots))
         {
-            foreach (GuestMemoryRegion region in Memory.Regions)
+            foreach (GuestRamRegion region in Memory.Regions)
             {
                 AddMemoryRegion(region);
             }
@@ -125,11 +125,11 @@ public sealed unsafe partial class VhostUserFrontend
     }
 
     /// <summary>ADD_MEM_REG.</summary>
-    public void AddMemoryRegion(in GuestMemoryRegion region) =>
+    public void AddMemoryRegion(in GuestRamRegion region) =>
         Tell(VhostUserRequest.AddMemReg, BytesOf(new vhost_user_single_mem_region { region = ToWire(region) }), [Memory.Fd]);
 
     /// <summary>REM_MEM_REG.</summary>
-    public void RemoveMemoryRegion(in GuestMemoryRegion region) =>
+    public void RemoveMemoryRegion(in GuestRamRegion region) =>
         Tell(VhostUserRequest.RemMemReg, BytesOf(new vhost_user_single_mem_region { region = ToWire(region) }), []);
 
     /// <summary>SET_MEM_TABLE with every region.</summary>
@@ -217,7 +217,7 @@ public sealed unsafe partial class VhostUserFrontend
     /// <summary>GET_STATUS.</summary>
     public DeviceStatus GetStatus() => (DeviceStatus)Ask<ulong>(VhostUserRequest.GetStatus);
 
-    private static vhost_user_mem_region ToWire(in GuestMemoryRegion region) => new()
+    private static vhost_user_mem_region ToWire(in GuestRamRegion region) => new()
     {
         guest_address = region.GuestAddress,
         size = region.Size,

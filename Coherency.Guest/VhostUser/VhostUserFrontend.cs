@@ -60,7 +60,7 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
     public int? ConfiguredRequestQueues { get; private set; }
 
     /// <summary>Guest memory; set by <see cref="ShareMemory"/>.</summary>
-    public FrontendMemory Memory => _memory ?? throw new InvalidOperationException("memory is not shared yet");
+    public GuestRam Memory => _memory ?? throw new InvalidOperationException("memory is not shared yet");
 
     /// <summary>The high-priority queue, then the request queues; set by <see cref="CreateQueues"/>.</summary>
     public IReadOnlyList<RawVirtqueue> Queues => _queues;

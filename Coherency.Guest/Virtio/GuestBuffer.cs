@@ -2,7 +2,7 @@ namespace Coherency.Guest.Virtio;
 
 /// <summary>
 /// A piece of guest memory as both sides see it: <see cref="Pointer"/> here, <see cref="Address"/> in descriptors. It is valid as
-/// long as the <see cref="FrontendMemory"/> that it was allocated from.
+/// long as the <see cref="GuestRam"/> that it was allocated from.
 /// </summary>
 public readonly unsafe struct GuestBuffer(byte* pointer, ulong address, int length)
 {
@@ -15,7 +15,7 @@ public readonly unsafe struct GuestBuffer(byte* pointer, ulong address, int leng
     /// <summary>In bytes.</summary>
     public int Length { get; } = length;
 
-    // SAFETY: pointer and length come from FrontendMemory.Allocate, which handed this range out and keeps it mapped.
+    // SAFETY: pointer and length come from GuestRam.Allocate, which handed this range out and keeps it mapped.
     public Span<byte> Span => new(Pointer, Length);
 
     /// <summary>The part that starts at <paramref name="offset"/>, both in bytes.</summary>

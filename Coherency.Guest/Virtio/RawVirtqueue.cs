@@ -25,7 +25,7 @@ public sealed unsafe class RawVirtqueue : IDisposable
     private readonly int _mask;
 
     /// <param name="size">Entries, a power of two up to <see cref="SizeMax"/>.</param>
-    public RawVirtqueue(FrontendMemory memory, int size)
+    public RawVirtqueue(GuestRam memory, int size)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, SizeMax);
         if (size <= 0 || (size & (size - 1)) != 0)
@@ -98,8 +98,8 @@ public sealed unsafe class RawVirtqueue : IDisposable
 
         // As a device leaves it that waits for the first chain: without this, a first kick at another index than 0 is not sent.
         *AvailableEvent = startIndex;
-        _ = Kick.Consume();
-        _ = Call.Consume();
+        Kick.Drain();
+        Call.Drain();
     }
 
     public void Dispose()

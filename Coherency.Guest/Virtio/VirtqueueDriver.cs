@@ -13,7 +13,7 @@ public readonly record struct ChainSegment(ulong Address, uint Length, bool Devi
 public readonly record struct UsedChain(ushort Token, uint BytesWritten);
 
 /// <summary>The device broke the rules of the virtqueue: the guest cannot go on with it.</summary>
-public sealed class VirtqueueException(string message) : IOException(message);
+public sealed class DeviceFaultException(string message) : IOException(message);
 
 /// <summary>
 /// Driver side of a split virtqueue. Bookkeeping that matters (free descriptors, chain lengths, tokens) is kept in private
@@ -126,7 +126,7 @@ public sealed unsafe class VirtqueueDriver
     }
 
     /// <summary>Takes the next used chain and frees its descriptors.</summary>
-    /// <exception cref="VirtqueueException">The device returned a chain that it was not given.</exception>
+    /// <exception cref="DeviceFaultException">The device returned a chain that it was not given.</exception>
     public bool TryTakeUsed(out UsedChain used)
     {
         if (!HasUsed)
@@ -138,7 +138,7 @@ public sealed unsafe class VirtqueueDriver
         vring_used_elem element = _ring.ReadUsed(_usedIndex);
         if (element.id >= (uint)_ring.Size || _chainLengths[element.id] == 0)
         {
-            throw new VirtqueueException($"the device returned descriptor {element.id}, which heads no chain in flight");
+            throw new DeviceFaultException($"the device returned descriptor {element.id}, which heads no chain in flight");
         }
 
         _usedIndex++;

@@ -12,7 +12,7 @@ namespace Coherency.Host.Passthrough;
 internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(ulong Node, ulong Owner), int> _descriptors = [];
+    private readonly Dictionary<LockHolder, int> _descriptors = [];
 
     public Errno Get(OpenFile file, ulong owner, ref FileLock fileLock)
     {
@@ -24,7 +24,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
         lock (_lock)
         {
             // Without locks of its own the owner may ask through any descriptor: those of record locks hold no other's.
-            int fd = _descriptors.GetValueOrDefault((file.Node, owner), file.Fd);
+            int fd = _descriptors.GetValueOrDefault(new LockHolder(file.Node, owner), file.Fd);
             Errno errno = Libc.FcntlLock(fd, LockFlags.F_OFD_GETLK, ref request).ToErrno();
             if (errno == Errno.None)
             {
@@ -44,7 +44,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
         lock (_lock)
         {
-            if (!_descriptors.TryGetValue((file.Node, owner), out int fd))
+            if (!_descriptors.TryGetValue(new LockHolder(file.Node, owner), out int fd))
             {
                 if (fileLock.Type == LockFlags.F_UNLCK)
                 {
@@ -69,7 +69,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
     {
         lock (_lock)
         {
-            if (_descriptors.Count > 0 && _descriptors.Remove((node, owner), out int fd))
+            if (_descriptors.Count > 0 && _descriptors.Remove(new LockHolder(node, owner), out int fd))
             {
                 Close(node, fd);
             }
@@ -80,9 +80,9 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
     {
         lock (_lock)
         {
-            foreach (((ulong node, _), int fd) in _descriptors)
+            foreach ((LockHolder holder, int fd) in _descriptors)
             {
-                Close(node, fd);
+                Close(holder.Node, fd);
             }
 
             _descriptors.Clear();
@@ -105,7 +105,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
         PinnedInode inode = inodes.Pin(file.Node);
         inode.Keep();
-        _descriptors.Add((file.Node, owner), fd);
+        _descriptors.Add(new LockHolder(file.Node, owner), fd);
         return fd;
     }
 
@@ -157,4 +157,6 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
             Pid = (uint)Math.Max(found.l_pid, 0),
         };
     }
+
+    private readonly record struct LockHolder(ulong Node, ulong Owner);
 }

@@ -14,7 +14,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
     /// <summary>Of this thread, on the pinned heap; a request fills and empties it before it returns.</summary>
     [ThreadStatic]
-    private static byte[]? t_directoryBuffer;
+    private static byte[]? _directoryBuffer;
 
     public Errno OpenDirectory(NodeId node, out FileHandle handle)
     {
@@ -59,7 +59,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
     private Errno ReadDirectory(OpenFile directory, long offset, bool plus, IDirectorySink sink)
     {
-        byte[] buffer = t_directoryBuffer ??= GC.AllocateUninitializedArray<byte>(DirectoryBufferBytes, pinned: true);
+        byte[] buffer = _directoryBuffer ??= GC.AllocateUninitializedArray<byte>(DirectoryBufferBytes, pinned: true);
         // SAFETY: the array is on the pinned heap and stays referenced by this thread.
         byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer));
         DirectoryCursor cursor = directory.Cursor;

@@ -24,8 +24,14 @@ public sealed unsafe partial class PassthroughFileSystem
     public Errno Symlink(in Caller caller, NodeId parent, EntryName name, EntryName target, out Entry entry) =>
         Make(caller, parent, name, new NewNode { Mode = StatFlags.S_IFLNK, Target = target.Pointer }, out entry);
 
-    public Errno MakeNode(in Caller caller, NodeId parent, EntryName name, uint mode, uint device, out Entry entry) =>
-        Make(caller, parent, name, new NewNode { Mode = mode, Device = device }, out entry);
+    public Errno MakeNode(in Caller caller, NodeId parent, EntryName name, uint mode, uint device, out Entry entry)
+    {
+        entry = default;
+        // As mknod(2) answers: a directory is made otherwise.
+        return (mode & StatFlags.S_IFMT) == StatFlags.S_IFDIR
+            ? Errno.EPERM
+            : Make(caller, parent, name, new NewNode { Mode = mode, Device = device }, out entry);
+    }
 
     public Errno MakeDirectory(in Caller caller, NodeId parent, EntryName name, uint mode, out Entry entry) =>
         Make(caller, parent, name, new NewNode { Mode = StatFlags.S_IFDIR | (mode & ModeBits) }, out entry);

@@ -226,9 +226,10 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         bytes = 0;
         using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty)
+        if (use.IsEmpty || offset < 0)
         {
-            return Errno.EBADF;
+            // To preadv2 and pwritev2, -1 is no error but the descriptor's own position.
+            return use.IsEmpty ? Errno.EBADF : Errno.EINVAL;
         }
 
         while (count > 0)
@@ -252,9 +253,10 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         bytes = 0;
         using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty)
+        if (use.IsEmpty || offset < 0)
         {
-            return Errno.EBADF;
+            // To preadv2 and pwritev2, -1 is no error but the descriptor's own position.
+            return use.IsEmpty ? Errno.EBADF : Errno.EINVAL;
         }
 
         use.File.WasWritten = true;

@@ -17,10 +17,10 @@ public static unsafe class ThreadCredentials
     private static readonly bool CanSwitch = HasCapability(ProcessFlags.CAP_SETUID) && HasCapability(ProcessFlags.CAP_SETGID);
 
     [ThreadStatic]
-    private static bool t_prepared;
+    private static bool _prepared;
 
     [ThreadStatic]
-    private static uint t_umask;
+    private static uint _umask;
 
     public static bool HasCapability(int capability) =>
         Libc.GetCapabilities(out ulong effective, out _, out _) >= 0 && ((effective >> capability) & 1) != 0;
@@ -28,7 +28,7 @@ public static unsafe class ThreadCredentials
     /// <summary>Gives the calling thread a umask and groups of its own. Request threads call it once; later calls do nothing.</summary>
     public static void PrepareThread()
     {
-        if (t_prepared)
+        if (_prepared)
         {
             return;
         }
@@ -41,8 +41,8 @@ public static unsafe class ThreadCredentials
             LinuxException.Check(Libc.SetThreadGroups(0, null), "setgroups");
         }
 
-        t_umask = 0;
-        t_prepared = true;
+        _umask = 0;
+        _prepared = true;
     }
 
     /// <summary>What follows until the scope is disposed makes files as the caller would.</summary>
@@ -74,10 +74,10 @@ public static unsafe class ThreadCredentials
 
     private static void SetUmask(uint mask)
     {
-        if (mask != t_umask)
+        if (mask != _umask)
         {
             Libc.Umask(mask);
-            t_umask = mask;
+            _umask = mask;
         }
     }
 

@@ -170,10 +170,13 @@ internal sealed partial class QueueWorker : IDisposable
     {
         FuseOpcode.Fsync or FuseOpcode.FsyncDir or FuseOpcode.SyncFs => true,
         FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => true,
-        FuseOpcode.Write => request.PayloadLength >= HandOverBytesMin && _queue.CountAvailable() > 0,
-        FuseOpcode.Read => request.ReplyCapacity >= HandOverBytesMin && _queue.CountAvailable() > 0,
+        FuseOpcode.Write => request.PayloadLength >= HandOverBytesMin && IsWorthSharing(),
+        FuseOpcode.Read => request.ReplyCapacity >= HandOverBytesMin && IsWorthSharing(),
         _ => false,
     };
+
+    /// <summary>More requests wait, and a helper would start at once: otherwise this thread is the faster one.</summary>
+    private bool IsWorthSharing() => _queue.CountAvailable() > 0 && _helpers.AnyIdle;
 
     private void Sleep()
     {

@@ -3,13 +3,13 @@ using Coherency.Core.Linux;
 namespace Coherency.Guest.Virtio;
 
 /// <summary>A range of guest-physical memory and the part of the memory file that backs it; sizes in bytes.</summary>
-public readonly record struct GuestMemoryRegion(ulong GuestAddress, ulong UserAddress, ulong Size, ulong FileOffset);
+public readonly record struct GuestRamRegion(ulong GuestAddress, ulong UserAddress, ulong Size, ulong FileOffset);
 
 /// <summary>
 /// The memory of a user-space guest: a memory file that the daemon maps too. Rings and buffers are allocated from it and live
 /// until the whole is disposed; pages that nobody touches cost nothing.
 /// </summary>
-public sealed unsafe class FrontendMemory : IDisposable
+public sealed unsafe class GuestRam : IDisposable
 {
     /// <summary>Guest-physical address of the first byte. Not 0, so that a forgotten address is an invalid one.</summary>
     public const ulong BaseAddress = 0x4000_0000;
@@ -21,7 +21,7 @@ public sealed unsafe class FrontendMemory : IDisposable
     private long _used;
     private bool _disposed;
 
-    private FrontendMemory(int fd, byte* start, long bytes, int regionCount)
+    private GuestRam(int fd, byte* start, long bytes, int regionCount)
     {
         Fd = fd;
         _start = start;
@@ -36,7 +36,7 @@ public sealed unsafe class FrontendMemory : IDisposable
     public long Bytes { get; }
 
     /// <summary>Neighbours in guest-physical space, so that a buffer can straddle two of them.</summary>
-    public IReadOnlyList<GuestMemoryRegion> Regions { get; }
+    public IReadOnlyList<GuestRamRegion> Regions { get; }
 
     /// <summary>First guest-physical address after the last region.</summary>
     public ulong EndAddress => BaseAddress + (ulong)Bytes;
@@ -44,7 +44,7 @@ public sealed unsafe class FrontendMemory : IDisposable
     /// <param name="bytes">Rounded up so that each region is whole pages.</param>
     /// <param name="regionCount">How many regions the daemon is told of.</param>
     /// <exception cref="LinuxException">The kernel gives no memory.</exception>
-    public static FrontendMemory Create(long bytes, int regionCount = 1)
+    public static GuestRam Create(long bytes, int regionCount = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(regionCount);
@@ -64,7 +64,7 @@ public sealed unsafe class FrontendMemory : IDisposable
             throw new LinuxException("mapping guest memory", errno);
         }
 
-        return new FrontendMemory(fd, start, size, regionCount);
+        return new GuestRam(fd, start, size, regionCount);
     }
 
     /// <summary>Hands out memory; it is zeroed unless it was released before.</summary>
@@ -121,14 +121,14 @@ public sealed unsafe class FrontendMemory : IDisposable
         }
     }
 
-    private GuestMemoryRegion[] SplitIntoRegions(long bytes, int count)
+    private GuestRamRegion[] SplitIntoRegions(long bytes, int count)
     {
         ulong size = (ulong)(bytes / count);
-        var regions = new GuestMemoryRegion[count];
+        var regions = new GuestRamRegion[count];
         for (int i = 0; i < count; i++)
         {
             ulong offset = size * (ulong)i;
-            regions[i] = new GuestMemoryRegion(BaseAddress + offset, (ulong)_start + offset, size, offset);
+            regions[i] = new GuestRamRegion(BaseAddress + offset, (ulong)_start + offset, size, offset);
         }
 
         return regions;

@@ -1,0 +1,48 @@
+using Coherency.Host.Passthrough;
+
+namespace Coherency.Tests.Passthrough;
+
+/// <summary>A temporary directory, shared; gone when disposed.</summary>
+internal sealed class TestShare : IDisposable
+{
+    private readonly List<TestGuest> _guests = [];
+
+    /// <param name="parent">Where to make the directory: /tmp (a disk file system) or /dev/shm (tmpfs), for example.</param>
+    public TestShare(Func<PassthroughOptions, PassthroughOptions>? configure = null, string parent = "/tmp")
+    {
+        Directory = System.IO.Path.Combine(parent, $"coherency-test-{Guid.NewGuid():N}");
+        System.IO.Directory.CreateDirectory(Directory);
+        PassthroughOptions options = new() { SharedDirectory = Directory, Budget = new DescriptorBudget(8192) };
+        Share = new PassthroughShare(configure?.Invoke(options) ?? options);
+    }
+
+    public string Directory { get; }
+
+    public PassthroughShare Share { get; }
+
+    public DescriptorBudget Budget => Share.Options.Budget;
+
+    public TestGuest OpenGuest()
+    {
+        TestGuest guest = new(Share.OpenSession());
+        _guests.Add(guest);
+        return guest;
+    }
+
+    public string Path(string name) => System.IO.Path.Combine(Directory, name);
+
+    public void WriteFile(string name, string text = "text") => File.WriteAllText(Path(name), text);
+
+    public static int OpenDescriptors => System.IO.Directory.GetFiles("/proc/self/fd").Length;
+
+    public void Dispose()
+    {
+        foreach (TestGuest guest in _guests)
+        {
+            guest.Dispose();
+        }
+
+        Share.Dispose();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+}
