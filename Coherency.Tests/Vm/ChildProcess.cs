@@ -8,6 +8,7 @@ public sealed class ChildProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly CancellationTokenSource _exited = new();
     private readonly string _name;
 
     private ChildProcess(string program, IEnumerable<string> arguments)
@@ -22,11 +23,16 @@ public sealed class ChildProcess : IAsyncDisposable
                 RedirectStandardError = true,
             },
         };
+        _process.EnableRaisingEvents = true;
+        _process.Exited += (_, _) => _exited.Cancel();
         _process.OutputDataReceived += (_, line) => Append(line.Data);
         _process.ErrorDataReceived += (_, line) => Append(line.Data);
     }
 
     public bool HasExited => _process.HasExited;
+
+    /// <summary>Cancelled when the process ends: nobody need wait longer for what it was to do.</summary>
+    public CancellationToken Exited => _exited.Token;
 
     public string Output
     {
@@ -63,6 +69,8 @@ public sealed class ChildProcess : IAsyncDisposable
 
     public async Task KillAsync()
     {
+        if (_process.HasExited)
+            return;
         // The whole tree: a C virtiofsd serves from a child process.
         _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync();
@@ -70,9 +78,9 @@ public sealed class ChildProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
-            await KillAsync();
+        await KillAsync();
         _process.Dispose();
+        _exited.Dispose();
     }
 
     private void Append(string? line)

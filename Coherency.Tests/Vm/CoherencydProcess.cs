@@ -20,7 +20,7 @@ public sealed class CoherencydProcess : DaemonProcess
 
     public override string Output => _process.Output;
 
-    public static async Task<CoherencydProcess> StartAsync(
+    public static async Task<CoherencydProcess> LaunchAsync(
         string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
     {
         var daemon = new CoherencydProcess(sharedDirectory, workFolder, guests);

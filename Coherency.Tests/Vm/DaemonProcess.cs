@@ -19,14 +19,14 @@ public abstract class DaemonProcess(string sharedDirectory, string workFolder) :
     /// daemon, with which the tests themselves can be tested.
     /// </summary>
     public static async Task<DaemonProcess> StartAsync(
-        VirtualMachineImage image, string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+        string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
     {
         switch (Environment.GetEnvironmentVariable("COHERENCY_VM_DAEMON"))
         {
             case null or "" or "coherencyd":
-                return await CoherencydProcess.StartAsync(sharedDirectory, workFolder, guests);
+                return await CoherencydProcess.LaunchAsync(sharedDirectory, workFolder, guests);
             case "virtiofsd":
-                return new VirtiofsdProcess(image.Virtiofsd, sharedDirectory, workFolder);
+                return new VirtiofsdProcess(VirtualMachineImage.Stable.Virtiofsd, sharedDirectory, workFolder);
             case var unknown:
                 throw new InvalidOperationException($"COHERENCY_VM_DAEMON: no daemon is called {unknown}");
         }

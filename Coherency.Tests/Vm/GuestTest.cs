@@ -36,8 +36,9 @@ public abstract class GuestTest(TwoGuests guests) : IAsyncLifetime
     protected async Task<string> ExpectSameEverywhereAsync(string command)
     {
         var host = await HostShell.ExpectAsync($"cd {HostFolder} && {command}");
-        Assert.Equal(host, await A.ExpectAsync($"cd {Folder} && {command}", LongCommand));
-        Assert.Equal(host, await B.ExpectAsync($"cd {Folder} && {command}", LongCommand));
+        var inGuest = $"cd {Folder} && {command}";
+        var answers = await Task.WhenAll(A.ExpectAsync(inGuest, LongCommand), B.ExpectAsync(inGuest, LongCommand));
+        Assert.Equal([host, host], answers);
         return host;
     }
 

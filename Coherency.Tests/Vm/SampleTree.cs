@@ -5,8 +5,8 @@ public static class SampleTree
 {
     private const int Directories = 40;
     private const int FilesPerDirectory = 50;
-    private const int LargeFiles = 3;
-    private const int LargeFileSize = 3_000_001;
+    private const int LargeFiles = 2;
+    private const int LargeFileSize = 1_000_001;
 
     public static void Create(string root)
     {

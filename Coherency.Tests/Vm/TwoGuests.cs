@@ -43,7 +43,7 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
         if (_daemon is not { IsRunning: true })
         {
             await StopAsync();
-            _daemon = await DaemonProcess.StartAsync(_image!, SharedDirectory, _workFolder, GuestNames);
+            _daemon = await DaemonProcess.StartAsync(SharedDirectory, _workFolder, GuestNames);
         }
         await Task.WhenAll(GuestNames.Where(name => !IsRunning(name)).ToArray().Select(BootAsync));
     }

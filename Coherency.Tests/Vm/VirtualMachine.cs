@@ -31,14 +31,16 @@ public sealed class VirtualMachine : IAsyncDisposable
     public static async Task<VirtualMachine> BootAsync(VirtualMachineSettings settings)
     {
         var machine = new VirtualMachine(settings);
-        await machine.ConverseAsync("boot", BootTimeout, async cancellation =>
+        try
         {
-            await machine._agent.AcceptAsync(cancellation);
-            await machine._agent.WaitForGreetingAsync(cancellation);
-            return 0;
-        });
-        await machine.ExpectAsync($"hostname {settings.Name}");
-        return machine;
+            await machine.WaitForBootAsync();
+            return machine;
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Runs a shell command to its end, whatever its exit status.</summary>
@@ -68,7 +70,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         {
             await _agent.SendAsync("reboot -f", cancellation);
             await _agent.WaitForGreetingAsync(cancellation);
-            return 0;
+            return true;
         });
 
     /// <summary>Ends QEMU with SIGKILL: neither the guest nor QEMU gets to say goodbye to the daemon.</summary>
@@ -88,12 +90,24 @@ public sealed class VirtualMachine : IAsyncDisposable
         _oneCommand.Dispose();
     }
 
+    private async Task WaitForBootAsync()
+    {
+        await ConverseAsync("boot", BootTimeout, async cancellation =>
+        {
+            await _agent.AcceptAsync(cancellation);
+            await _agent.WaitForGreetingAsync(cancellation);
+            return true;
+        });
+        await ExpectAsync($"hostname {Name}");
+    }
+
     private async Task<T> ConverseAsync<T>(string what, TimeSpan timeout, Func<CancellationToken, Task<T>> converse)
     {
         await _oneCommand.WaitAsync();
         try
         {
-            using var deadline = new CancellationTokenSource(timeout);
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_qemu.Exited);
+            deadline.CancelAfter(timeout);
             return await converse(deadline.Token);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
