@@ -52,12 +52,12 @@ internal static class RunCommand
 
     private static readonly Option<string?> Coherencyd = new("--coherencyd")
     {
-        Description = "coherencyd.dll, or a published coherencyd; looked for beside this program when not given.",
+        Description = "coherencyd.dll, or a published coherencyd; when not given, the one beside this program or of the same build.",
     };
 
     private static readonly Option<string?> Virtiofsd = new("--virtiofsd")
     {
-        Description = "Rust virtiofsd; COHERENCY_VIRTIOFSD in the environment when not given.",
+        Description = "Rust virtiofsd; when not given, the one that eng/vm/prepare fetched, if it did.",
     };
 
     private static readonly Option<string[]> Added = new("--contender")

@@ -1,14 +1,16 @@
 using System.Globalization;
+using Coherency.Core.Linux;
 
 namespace Coherency.Bench.Measurement;
 
 /// <summary>What a daemon uses, all processes that it started included (virtiofsd serves from a child).</summary>
-/// <param name="CpuNanoseconds">Time on a processor so far, of threads that live.</param>
+/// <param name="CpuNanoseconds">Time on a processor so far.</param>
 /// <param name="AnonymousBytes">Resident memory of its own: guest memory, which it shares, and program files are not in it.</param>
 /// <param name="OpenFiles">File descriptors.</param>
 public readonly record struct ProcessUsage(long CpuNanoseconds, long AnonymousBytes, int OpenFiles)
 {
     private const int BytesPerKilobyte = 1024;
+    private const long NanosecondsPerSecond = 1_000_000_000;
 
     /// <summary>Reads the present usage; a process that ends meanwhile counts as nothing.</summary>
     public static ProcessUsage Read(IReadOnlyCollection<int> processIds) => new(
@@ -45,7 +47,7 @@ public readonly record struct ProcessUsage(long CpuNanoseconds, long AnonymousBy
     }
 
     private static long ReadCpuNanoseconds(int processId) =>
-        ListOrEmpty($"/proc/{processId}/task").Sum(task => FirstNumber(ReadOrEmpty(task + "/schedstat")));
+        Libc.GetProcessCpuTime(processId, out timespec time) < 0 ? 0 : (time.tv_sec * NanosecondsPerSecond) + time.tv_nsec;
 
     private static long ReadAnonymousBytes(int processId)
     {

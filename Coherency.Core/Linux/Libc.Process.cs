@@ -65,6 +65,25 @@ public static unsafe partial class Libc
         }
     }
 
+    /// <summary>Processor time of a process since its start, ended threads included.</summary>
+    public static int GetProcessCpuTime(int processId, out timespec time)
+    {
+        time = default;
+
+        // Unlike the others this call returns its error number.
+        int clock;
+        int error = clock_getcpuclockid(processId, &clock);
+        if (error != 0)
+        {
+            return -error;
+        }
+
+        fixed (timespec* p = &time)
+        {
+            return Result(clock_gettime(clock, p));
+        }
+    }
+
     public static int Mount(byte* source, byte* target, byte* type, ulong flags, byte* data) => Result(mount(source, target, type, flags, data));
 
     public static int Unmount(byte* target, int flags) => Result(umount2(target, flags));
@@ -91,6 +110,12 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc")]
     private static partial uint getegid();
+
+    [LibraryImport("libc")]
+    private static partial int clock_getcpuclockid(int processId, int* clock);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int clock_gettime(int clock, timespec* time);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getrlimit(int resource, rlimit* limit);

@@ -32,6 +32,14 @@ public static unsafe partial class Libc
 
     public static long RecvMsg(int fd, msghdr* message, int flags) => Result(recvmsg(fd, message, flags));
 
+    /// <summary>Makes receiving fail with EAGAIN when that many seconds bring no data.</summary>
+    public static int SetReceiveTimeout(int fd, int seconds)
+    {
+        // Stands for a struct timeval, which has microseconds where this has nanoseconds: none either way.
+        timespec timeout = new() { tv_sec = seconds };
+        return Result(setsockopt(fd, SocketFlags.SOL_SOCKET, SocketFlags.SO_RCVTIMEO, &timeout, (uint)sizeof(timespec)));
+    }
+
     public static int Shutdown(int fd, int how) => Result(shutdown(fd, how));
 
     [LibraryImport("libc", SetLastError = true)]
@@ -57,6 +65,9 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial long recvmsg(int fd, msghdr* message, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setsockopt(int fd, int level, int option, void* value, uint length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int shutdown(int fd, int how);

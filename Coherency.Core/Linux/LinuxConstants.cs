@@ -132,6 +132,7 @@ public static class SocketFlags
     public const int SOCK_STREAM = 1;
     public const int SOCK_CLOEXEC = 0x80000;
     public const int SOL_SOCKET = 1;
+    public const int SO_RCVTIMEO = 20;
     public const int SCM_RIGHTS = 1;
     public const int MSG_CTRUNC = 8;
     public const int MSG_WAITALL = 0x100;

@@ -99,8 +99,8 @@ public sealed class DaemonProcess : IDisposable
         {
             if (_process.HasExited)
             {
-                // Returns when the streams have ended, too: the reason is in the last line.
-                _process.WaitForExit();
+                // Also lets the streams end, as the reason is in the last line; a child of it may hold them open, hence the limit.
+                _process.WaitForExit(StopTimeoutMs);
                 throw new DaemonStartException($"{Command} ended with code {_process.ExitCode}: {string.Join(" / ", _log)}");
             }
 

@@ -10,9 +10,17 @@ public static class PeerDaemons
     public const string CVirtiofsdCommand =
         CVirtiofsdPath + " --socket-path={socket} -o source={dir} -o cache=auto -o posix_lock -o flock -o xattr";
 
-    /// <summary>The Rust virtiofsd at a path; locks are always on there.</summary>
+    /// <summary>The Rust virtiofsd at a path; it has no locks between guests (SETLK answers ENOSYS).</summary>
     public static string RustVirtiofsdCommand(string path) =>
         path + " --socket-path={socket} --shared-dir={dir} --cache=auto --xattr";
 
+    /// <summary>Rust virtiofsd where eng/vm/prepare puts the one of Debian sid, whether it is there or not.</summary>
+    public static string PreparedRustVirtiofsdPath => Path.Combine(
+        Environment.GetEnvironmentVariable("COHERENCY_VM_CACHE") ?? Path.Combine(CacheHome, "coherency", "vm"), "sid", "virtiofsd");
+
     public static bool HasCVirtiofsd => File.Exists(CVirtiofsdPath);
+
+    private static string CacheHome =>
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
 }

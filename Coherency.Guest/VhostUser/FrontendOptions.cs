@@ -36,4 +36,7 @@ public sealed record FrontendOptions
 
     /// <summary>How long to wait for the socket to accept a connection, in milliseconds.</summary>
     public int ConnectTimeoutMs { get; init; } = 5000;
+
+    /// <summary>How long the daemon may take to answer a vhost-user message, in seconds.</summary>
+    public int ReplyTimeoutSeconds { get; init; } = 30;
 }

@@ -30,6 +30,9 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         SocketFd = socketFd;
         Options = options;
         Connection = new VhostUserConnection(socketFd);
+
+        // A daemon that hangs is reported as a broken connection; without this the guest would hang with it.
+        _ = Libc.SetReceiveTimeout(socketFd, options.ReplyTimeoutSeconds);
     }
 
     public FrontendOptions Options { get; }

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Coherency.Core.Virtio.Abi;
 using Coherency.Guest.Virtio;
-using Xunit;
 
 namespace Coherency.Tests.Guest;
 

@@ -8,7 +8,6 @@ using Coherency.Guest;
 using Coherency.Guest.Files;
 using Coherency.Guest.Fuse;
 using Coherency.Guest.VhostUser;
-using Xunit;
 
 namespace Coherency.Tests.Guest;
 
@@ -268,6 +267,20 @@ public abstract class GuestScenarios : IDisposable
         {
             guest.Fuse.GetAttr(NodeId.Root);
         }
+    }
+
+    /// <summary>For daemons that have locks between guests: Rust virtiofsd has none.</summary>
+    protected void CheckThatALockExcludesTheOtherGuest()
+    {
+        using VirtioFsGuest first = ConnectGuest();
+        using VirtioFsGuest second = ConnectGuest();
+        using GuestFile mine = first.Files.CreateFile("/file");
+        using GuestFile theirs = second.Files.Open("/file");
+        Assert.True(mine.TryLock(0, 10));
+        Assert.False(theirs.TryLock(5, 10));
+        Assert.True(theirs.TryLock(10, 10));
+        mine.Unlock(0, 10);
+        Assert.True(theirs.TryLock(0, 10));
     }
 
     protected static Errno ErrorOf(Action action) => Assert.Throws<FuseException>(action).Errno;

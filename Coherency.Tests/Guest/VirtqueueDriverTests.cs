@@ -1,6 +1,5 @@
 using Coherency.Core.Virtio;
 using Coherency.Guest.Virtio;
-using Xunit;
 
 namespace Coherency.Tests.Guest;
 

@@ -1,0 +1,69 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Coherency.Guest;
+using Coherency.Guest.Daemons;
+using Coherency.Guest.Files;
+using Coherency.Guest.Fuse;
+using Coherency.Guest.VhostUser;
+
+namespace Coherency.Tests.Guest;
+
+/// <summary>The same guest drives our own daemon as its users start it, and what no peer does.</summary>
+public sealed class CoherencydTests : GuestScenarios
+{
+    private static readonly string Command =
+        $"dotnet {Path.Combine(AppContext.BaseDirectory, "coherencyd.dll")} serve --shared-dir {{dir}} --guest test={{socket}} --cache auto";
+
+    protected override IDisposable StartDaemon(string socketPath) => DaemonProcess.Start(Command, socketPath, Share);
+
+    [Fact]
+    public void A_lock_in_one_guest_excludes_the_other() => CheckThatALockExcludesTheOtherGuest();
+
+    [Fact]
+    public async Task A_waiting_lock_holds_up_nobody_and_comes_in_the_end()
+    {
+        using VirtioFsGuest guest = ConnectGuest(new FrontendOptions { RequestQueues = 1 });
+        using GuestFile holder = guest.Files.CreateFile("/file");
+        using GuestFile waiter = guest.Files.Open("/file");
+        holder.Lock();
+        Task waiting = Task.Run(() => waiter.Lock());
+        for (int i = 0; i < 1_000; i++)
+        {
+            guest.Fuse.GetAttr(NodeId.Root);
+        }
+
+        Assert.False(waiting.IsCompleted);
+        holder.Unlock();
+        await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.False(holder.TryLock());
+    }
+
+    [Fact]
+    public void Several_request_queues_serve_at_once()
+    {
+        using VirtioFsGuest guest = ConnectGuest();
+        Assert.True(guest.Connection.RequestQueues.Count > 1);
+        foreach (RequestQueue queue in guest.Connection.RequestQueues)
+        {
+            RequestSlot slot = queue.Acquire();
+            slot.Begin(FuseOpcode.StatFs, NodeId.Root, CallerIdentity.Root);
+            slot.ExpectReply<Core.Fuse.Abi.fuse_statfs_out>();
+            queue.Submit(slot);
+            queue.Wait(slot);
+            Assert.Equal(Errno.None, slot.ReadError());
+            queue.Release(slot);
+        }
+    }
+
+    [Fact]
+    public void A_reboot_drops_locks_and_handles_and_the_guest_goes_on()
+    {
+        using VirtioFsGuest guest = ConnectGuest();
+        GuestFile before = guest.Files.CreateFile("/file");
+        before.Lock();
+        guest.Reboot();
+        Assert.Equal(Errno.EBADF, ErrorOf(() => guest.Fuse.Read(NodeId.Root, before.Handle, 0, new byte[1])));
+        using GuestFile after = guest.Files.Open("/file");
+        Assert.True(after.TryLock());
+    }
+}
