@@ -12,7 +12,7 @@ namespace Coherency.Host.Passthrough;
 internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<LockHolder, int> _descriptors = [];
+    private readonly Dictionary<LockHolder, HeldDescriptor> _descriptors = [];
 
     public Errno Get(OpenFile file, ulong owner, ref FileLock fileLock)
     {
@@ -24,7 +24,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
         lock (_lock)
         {
             // Without locks of its own the owner may ask through any descriptor: those of record locks hold no other's.
-            int fd = _descriptors.GetValueOrDefault(new LockHolder(file.Node, owner), file.Fd);
+            int fd = _descriptors.TryGetValue(new LockHolder(file.Node, owner), out HeldDescriptor held) ? held.Fd : file.Fd;
             Errno errno = Libc.FcntlLock(fd, LockFlags.F_OFD_GETLK, ref request).ToErrno();
             if (errno == Errno.None)
             {
@@ -44,16 +44,13 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
         lock (_lock)
         {
-            if (!_descriptors.TryGetValue(new LockHolder(file.Node, owner), out int fd))
+            bool isHolder = _descriptors.TryGetValue(new LockHolder(file.Node, owner), out HeldDescriptor held);
+            if (!isHolder && fileLock.Type == LockFlags.F_UNLCK)
             {
-                if (fileLock.Type == LockFlags.F_UNLCK)
-                {
-                    return Errno.None;
-                }
-
-                fd = Open(file, owner);
+                return Errno.None;
             }
 
+            int fd = isHolder ? held.Fd : Open(file, owner);
             if (fd < 0)
             {
                 return fd.ToErrno();
@@ -69,9 +66,30 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
     {
         lock (_lock)
         {
-            if (_descriptors.Count > 0 && _descriptors.Remove(new LockHolder(node, owner), out int fd))
+            if (_descriptors.Count > 0 && _descriptors.Remove(new LockHolder(node, owner), out HeldDescriptor held))
             {
-                Close(node, fd);
+                Close(node, held.Fd);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Drops the locks whose owner took the first one through this open file, which is closed for good. The owner of an
+    /// open-file-description lock of the guest is that open file: no flush names it, so this is how it ends. A process that
+    /// owns record locks has flushed before.
+    /// </summary>
+    public void DropThrough(OpenFile file)
+    {
+        lock (_lock)
+        {
+            foreach ((LockHolder holder, HeldDescriptor held) in _descriptors)
+            {
+                if (held.Handle == file.Handle)
+                {
+                    // Removing does not disturb the enumeration of a Dictionary.
+                    _descriptors.Remove(holder);
+                    Close(holder.Node, held.Fd);
+                }
             }
         }
     }
@@ -80,9 +98,9 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
     {
         lock (_lock)
         {
-            foreach ((LockHolder holder, int fd) in _descriptors)
+            foreach ((LockHolder holder, HeldDescriptor held) in _descriptors)
             {
-                Close(holder.Node, fd);
+                Close(holder.Node, held.Fd);
             }
 
             _descriptors.Clear();
@@ -105,7 +123,8 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
         PinnedInode inode = inodes.Pin(file.Node);
         inode.Keep();
-        _descriptors.Add(new LockHolder(file.Node, owner), fd);
+        file.HasLocks = true;
+        _descriptors.Add(new LockHolder(file.Node, owner), new HeldDescriptor(fd, file.Handle));
         return fd;
     }
 
@@ -159,4 +178,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
     }
 
     private readonly record struct LockHolder(ulong Node, ulong Owner);
+
+    /// <param name="Handle">The open file through which the owner first locked.</param>
+    private readonly record struct HeldDescriptor(int Fd, ulong Handle);
 }

@@ -39,6 +39,9 @@ internal sealed class OpenFile(uint index)
     /// <summary>Something was written since it was opened: a flush has errors to ask for.</summary>
     public bool WasWritten { get; set; }
 
+    /// <summary>A record lock was taken through it: closing it may have to end one.</summary>
+    public bool HasLocks { get; set; }
+
     /// <summary>A directory's reading position; used under its own lock.</summary>
     public DirectoryCursor Cursor { get; } = new();
 
@@ -54,6 +57,7 @@ internal sealed class OpenFile(uint index)
         InodeKey = inode.Key;
         Mount = inode.Mount;
         WasWritten = false;
+        HasLocks = false;
         Cursor.Reset();
         // Publishes the fields above to whoever sees a use.
         Interlocked.Increment(ref _state);

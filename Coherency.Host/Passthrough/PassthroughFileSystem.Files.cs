@@ -317,12 +317,16 @@ public sealed unsafe partial class PassthroughFileSystem
 
     public Errno Release(FileHandle handle, FuseReleaseFlags flags, ulong lockOwner)
     {
-        if ((flags & FuseReleaseFlags.Flush) != 0)
+        using (HandleUse use = _handles.Use(handle, HandleKind.File))
         {
-            using HandleUse use = _handles.Use(handle, HandleKind.File);
-            if (!use.IsEmpty)
+            if (!use.IsEmpty && (flags & FuseReleaseFlags.Flush) != 0)
             {
                 _locks.Drop(use.File.Node, lockOwner);
+            }
+
+            if (!use.IsEmpty && use.File.HasLocks)
+            {
+                _locks.DropThrough(use.File);
             }
         }
 

@@ -65,6 +65,25 @@ public sealed class LockTests
         TestGuest.Expect(a.Files.SetLock(inA, 1, Write));
     }
 
+    /// <summary>As for the guest's own open-file-description locks, which no flush ends.</summary>
+    [Fact]
+    public void The_close_of_the_open_file_that_took_a_record_lock_drops_it()
+    {
+        using TestShare share = new();
+        share.WriteFile("file");
+        TestGuest a = share.OpenGuest();
+        TestGuest b = share.OpenGuest();
+        FileHandle inA = a.Open(a.Lookup("file").Node, OpenFlags.O_RDWR);
+        FileHandle inB = b.Open(b.Lookup("file").Node, OpenFlags.O_RDWR);
+        FileHandle otherInB = b.Open(b.Lookup("file").Node, OpenFlags.O_RDWR);
+
+        TestGuest.Expect(b.Files.SetLock(inB, 7, Write));
+        b.Release(otherInB);
+        Assert.Equal(Errno.EAGAIN, a.Files.SetLock(inA, 1, Write));
+        b.Release(inB);
+        TestGuest.Expect(a.Files.SetLock(inA, 1, Write));
+    }
+
     [Fact]
     public void Flock_excludes_open_files_and_goes_with_them()
     {
