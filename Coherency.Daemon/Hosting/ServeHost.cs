@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Coherency.Daemon.Hosting;
 
 /// <summary>Runs <c>serve</c> until SIGTERM or SIGINT.</summary>
-internal static class ServeHost
+internal static partial class ServeHost
 {
     /// <exception cref="UsageException">A share or a socket cannot be used.</exception>
     public static async Task<int> RunAsync(ServeConfiguration configuration, LogSettings logging, CancellationToken cancellation)
@@ -28,6 +28,11 @@ internal static class ServeHost
         SystemdNotifier.Notify("READY=1");
         await host.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
         SystemdNotifier.Notify("STOPPING=1");
+        long requests = server.Endpoints.Sum(endpoint => endpoint.Session.Counters.Total);
+        LogStopping(loggers.CreateLogger("coherencyd"), requests, GC.GetTotalAllocatedBytes(precise: true));
         return CommandLine.Success;
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Stopping after {Requests} requests; {Bytes} bytes were allocated since the start")]
+    private static partial void LogStopping(ILogger log, long requests, long bytes);
 }

@@ -65,7 +65,18 @@ public sealed partial class FuseSession : IDisposable
     public void Execute(FuseRequest request)
     {
         Counters.Count(request.Opcode);
-        Errno error = Dispatch(request);
+        Errno error;
+        try
+        {
+            error = Dispatch(request);
+        }
+        catch (Exception unexpected)
+        {
+            // A fault of the daemon must not end every guest's session: this request fails, and the log has the trace.
+            LogUnexpected(_log, unexpected, request.Opcode);
+            error = Errno.EIO;
+        }
+
         if (error != Errno.None)
         {
             request.ReplyError(error);
@@ -196,6 +207,9 @@ public sealed partial class FuseSession : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a malformed request with {Error}: {Problem}")]
     private static partial void LogMalformed(ILogger log, string problem, Errno error);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Opcode} failed in a way that it must not")]
+    private static partial void LogUnexpected(ILogger log, Exception unexpected, FuseOpcode opcode);
 
     /// <summary>The file system of one conversation, counted: the last of its running requests disposes it.</summary>
     private sealed class Conversation(IFileSystem files)
