@@ -94,7 +94,7 @@ public sealed class InterleavedRun(BenchSettings settings)
 /// <param name="Inodes">Files to look up for the memory row; 0 for none.</param>
 public sealed record BenchSettings(double Seconds, int Rounds, IReadOnlyList<int> Depths, IReadOnlyList<WorkloadRow> Rows, int Inodes, WaitPolicy Wait)
 {
-    private const int LatenciesPerSecondMax = 1_000_000;
+    private const int LatenciesPerSecondMax = 4_000_000;
 
     /// <summary>More than a row can produce in its time.</summary>
     public int LatenciesMax => (int)Math.Ceiling(Seconds * LatenciesPerSecondMax);

@@ -208,6 +208,20 @@ public abstract class GuestScenarios : IDisposable
     }
 
     [Fact]
+    public void Submitting_and_reaping_allocates_nothing()
+    {
+        using VirtioFsGuest guest = ConnectGuest();
+        RequestQueue queue = guest.Connection.RequestQueues[0];
+        RequestSlot[] slots = [.. Enumerable.Range(0, 32).Select(_ => queue.Acquire())];
+        RequestSlot[] completed = new RequestSlot[slots.Length];
+        ExchangeAll(queue, slots, completed, rounds: 100);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        ExchangeAll(queue, slots, completed, rounds: 1_000);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Array.ForEach(slots, queue.Release);
+    }
+
+    [Fact]
     public void Unknown_names_are_an_error()
     {
         using VirtioFsGuest guest = ConnectGuest();
@@ -281,6 +295,29 @@ public abstract class GuestScenarios : IDisposable
         Assert.True(theirs.TryLock(10, 10));
         mine.Unlock(0, 10);
         Assert.True(theirs.TryLock(0, 10));
+    }
+
+    /// <summary>GETATTR of the root with every slot in flight, again and again.</summary>
+    private static void ExchangeAll(RequestQueue queue, RequestSlot[] slots, RequestSlot[] completed, int rounds)
+    {
+        for (int round = 0; round < rounds; round++)
+        {
+            foreach (RequestSlot slot in slots)
+            {
+                slot.Begin(FuseOpcode.GetAttr, NodeId.Root, CallerIdentity.Root);
+                slot.Argument(default(fuse_getattr_in));
+                slot.ExpectReply<fuse_attr_out>();
+                queue.Submit(slot, kick: false);
+            }
+
+            queue.Kick();
+            for (int missing = slots.Length; missing > 0;)
+            {
+                int count = queue.Reap(completed, queue.DefaultWait);
+                Assert.True(count > 0);
+                missing -= count;
+            }
+        }
     }
 
     protected static Errno ErrorOf(Action action) => Assert.Throws<FuseException>(action).Errno;
