@@ -29,10 +29,11 @@ internal static partial class ServeHost
         await host.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
         SystemdNotifier.Notify("STOPPING=1");
         long requests = server.Endpoints.Sum(endpoint => endpoint.Session.Counters.Total);
-        LogStopping(loggers.CreateLogger("coherencyd"), requests, GC.GetTotalAllocatedBytes(precise: true));
+        ILogger log = loggers.CreateLogger("coherencyd");
+        LogStopping(log, requests);
         return CommandLine.Success;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Stopping after {Requests} requests; {Bytes} bytes were allocated since the start")]
-    private static partial void LogStopping(ILogger log, long requests, long bytes);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Stopping after {Requests} requests")]
+    private static partial void LogStopping(ILogger log, long requests);
 }

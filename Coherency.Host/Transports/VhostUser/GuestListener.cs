@@ -78,12 +78,18 @@ internal sealed unsafe class GuestListener : IDisposable
         return address;
     }
 
-    /// <summary>A socket that nobody listens on any more was left by a daemon that was killed.</summary>
+    /// <summary>A socket that nobody listens on any more was left by a daemon that was killed; anything else is not ours.</summary>
     private static void RemoveStale(string path, in sockaddr_un address)
     {
-        if (!File.Exists(path))
+        uint type = FileType(address);
+        if (type == 0)
         {
             return;
+        }
+
+        if (type != StatFlags.S_IFSOCK)
+        {
+            throw new SocketPathException($"{path} exists and is no socket: remove it or choose another path");
         }
 
         int probe = LinuxException.Check(Libc.Socket(SocketFlags.AF_UNIX, SocketFlags.SOCK_STREAM, 0), "socket");
@@ -93,9 +99,19 @@ internal sealed unsafe class GuestListener : IDisposable
         {
             throw new SocketPathException(error == Errno.None
                 ? $"socket {path} is in use by another process: stop it or choose another path"
-                : $"{path} exists and is no socket of a stopped daemon ({error}): remove it or choose another path");
+                : $"socket {path} cannot be tried ({error}): remove it or choose another path");
         }
 
         File.Delete(path);
+    }
+
+    /// <summary>S_IFMT bits of what is at the path, 0 when nothing is.</summary>
+    private static uint FileType(in sockaddr_un address)
+    {
+        fixed (byte* path = address.sun_path)
+        {
+            int result = Libc.Statx(OpenFlags.AT_FDCWD, path, OpenFlags.AT_SYMLINK_NOFOLLOW, StatFlags.STATX_BASIC_STATS, out statx found);
+            return result == 0 ? found.stx_mode & StatFlags.S_IFMT : 0;
+        }
     }
 }

@@ -30,6 +30,7 @@ internal sealed partial class QueueWorker : IDisposable
     private readonly ILogger _log;
     private readonly Thread _thread;
     private GuestMemory? _newMemory;
+    private long _served;
     private volatile bool _stopping;
 
     public QueueWorker(string name, Virtqueue queue, EventFd? kick, VringCall call, FuseSession session, LockWaitQueue lockWaits, QueueOptions options, ILogger log)
@@ -104,6 +105,9 @@ internal sealed partial class QueueWorker : IDisposable
         {
             LogBroken(_log, Thread.CurrentThread.Name!, broken.Message);
         }
+
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        LogStopped(_log, Thread.CurrentThread.Name!, _served, allocated);
     }
 
     private bool HasWork() => _queue.CountAvailable() > 0 || _stopping || Volatile.Read(ref _newMemory) is not null;
@@ -142,6 +146,7 @@ internal sealed partial class QueueWorker : IDisposable
 
     private void Serve(ushort head)
     {
+        _served++;
         VirtqueueRequest request = _channel.Rent(head);
         if (!_queue.TryReadChain(head, request, out string? problem))
         {
@@ -185,6 +190,9 @@ internal sealed partial class QueueWorker : IDisposable
             _kick.Wait();
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Queue} stopped after {Requests} requests, for which its thread allocated {Bytes} bytes")]
+    private static partial void LogStopped(ILogger log, string queue, long requests, long bytes);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Queue} stopped until the guest resets its device: {Problem}")]
     private static partial void LogBroken(ILogger log, string queue, string problem);
