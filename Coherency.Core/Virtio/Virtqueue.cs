@@ -65,18 +65,31 @@ public sealed unsafe class Virtqueue
 
     private vring_used* Used => (vring_used*)_used;
 
+    /// <summary>The ring lies in the present memory. While it does not, only <see cref="UseMemory"/> and <see cref="Push"/> may be called.</summary>
+    public bool IsPlaced => _used != null;
+
+    /// <summary>Perhaps there is an entry to be taken; <see cref="TryPop"/> knows.</summary>
+    public bool MayHaveMore => Volatile.Read(ref Available->idx) != _nextAvailable;
+
     /// <summary>Goes over to memory that the front end has changed.</summary>
-    /// <exception cref="VirtqueueException">The ring is not in the new memory.</exception>
+    /// <exception cref="VirtqueueException">The ring is not in the new memory; it is no more <see cref="IsPlaced"/>.</exception>
     public void UseMemory(GuestMemory memory)
     {
         lock (_usedLock)
         {
-            if (!ReferenceEquals(memory, _memory))
+            if (ReferenceEquals(memory, _memory))
             {
-                _memory.Release();
-                _memory = memory.Acquire();
-                Locate();
+                return;
             }
+
+            // A thread that pushes must not find the old places once the old memory is let go.
+            _used = null;
+            _available = null;
+            _descriptors = null;
+            GuestMemory old = _memory;
+            _memory = memory.Acquire();
+            old.Release();
+            Locate();
         }
     }
 
@@ -216,13 +229,14 @@ public sealed unsafe class Virtqueue
     {
         _descriptors = (vring_desc*)Find(_setup.Descriptors, VirtqueueLayout.DescriptorBytes(_setup.Entries), 16, "descriptor table");
         _available = Find(_setup.Available, VirtqueueLayout.AvailableBytes(_setup.Entries), 2, "available ring");
+        // Last: it says that the others are there too.
         _used = Find(_setup.Used, VirtqueueLayout.UsedBytes(_setup.Entries), 4, "used ring");
     }
 
-    private byte* Find(ulong userAddress, uint bytes, ulong alignment, string what)
+    private byte* Find(ulong userAddress, uint bytes, uint alignment, string what)
     {
-        byte* found = userAddress % alignment == 0 ? _memory.TranslateUser(userAddress, bytes) : null;
-        return found != null
+        byte* found = _memory.TranslateUser(userAddress, bytes);
+        return found != null && (nuint)found % alignment == 0
             ? found
             : throw new VirtqueueException($"the {what} at {userAddress:x} ({bytes} bytes) is misaligned or outside the guest's memory");
     }
@@ -240,7 +254,7 @@ public sealed unsafe class Virtqueue
         byte* table = entries > 0 && descriptor.len % sizeof(vring_desc) == 0
             ? _memory.Translate(descriptor.addr, descriptor.len)
             : null;
-        if (table == null)
+        if (table == null || (nuint)table % sizeof(ulong) != 0)
         {
             problem = $"an indirect table of {descriptor.len} bytes at {descriptor.addr:x} is not one";
             return false;

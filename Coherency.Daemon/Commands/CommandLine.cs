@@ -31,9 +31,11 @@ public static class CommandLine
                 : parsed.Errors[0].Message);
         }
 
+        // Signals are the host's business: a second handler here would race with it for the exit code.
+        InvocationConfiguration invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+            return await parsed.InvokeAsync(invocation).ConfigureAwait(false);
         }
         catch (Exception unusable) when (unusable is UsageException or ShareException or IOException or UnauthorizedAccessException)
         {

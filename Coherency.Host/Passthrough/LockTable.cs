@@ -11,8 +11,14 @@ namespace Coherency.Host.Passthrough;
 /// </summary>
 internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 {
+    /// <summary>Owners chosen by the guest cost a descriptor each: more than this is a guest that wants descriptors, not locks.</summary>
+    private const int DescriptorsMax = 1024;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<LockHolder, HeldDescriptor> _descriptors = [];
+
+    /// <summary>The session has ended: a request that still waited for a lock must not take one for nobody.</summary>
+    private bool _closed;
 
     public Errno Get(OpenFile file, ulong owner, ref FileLock fileLock)
     {
@@ -44,6 +50,11 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
         lock (_lock)
         {
+            if (_closed)
+            {
+                return Errno.EBADF;
+            }
+
             bool isHolder = _descriptors.TryGetValue(new LockHolder(file.Node, owner), out HeldDescriptor held);
             if (!isHolder && fileLock.Type == LockFlags.F_UNLCK)
             {
@@ -94,10 +105,12 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
         }
     }
 
+    /// <summary>Drops everything, for good.</summary>
     public void DropAll()
     {
         lock (_lock)
         {
+            _closed = true;
             foreach ((LockHolder holder, HeldDescriptor held) in _descriptors)
             {
                 Close(holder.Node, held.Fd);
@@ -109,7 +122,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
     private int Open(OpenFile file, ulong owner)
     {
-        if (!budget.TryTake())
+        if (_descriptors.Count >= DescriptorsMax || !budget.TryTake())
         {
             return -(int)Errno.ENOLCK;
         }

@@ -75,8 +75,16 @@ public sealed unsafe partial class PassthroughFileSystem
 
     public Errno Link(NodeId node, NodeId newParent, EntryName newName, out Entry entry)
     {
-        entry = default;
         PinnedInode inode = Pin(node);
+        Errno errno = Link(ref inode, newParent, newName, out entry);
+        // Only now that its descriptor is not pinned any more: with the last reference the cache closes it.
+        inode.Dispose();
+        return errno;
+    }
+
+    private Errno Link(ref PinnedInode inode, NodeId newParent, EntryName newName, out Entry entry)
+    {
+        entry = default;
         using PinnedDescriptor source = _share.OpenPath(inode);
         using PinnedInode directory = Pin(newParent);
         using PinnedDescriptor target = _share.OpenPath(directory);
@@ -92,7 +100,6 @@ public sealed unsafe partial class PassthroughFileSystem
             entry = errno == Errno.None ? Grant(ref inode, attributes, directory.Mount) : default;
         }
 
-        inode.Dispose();
         return errno;
     }
 

@@ -191,9 +191,10 @@ public sealed unsafe partial class PassthroughFileSystem
             _share.KeepUsable(inode);
         }
 
+        // Before the reference is given away: the guest may forget the inode before it has the reply.
+        PinnedInode opened = _share.Inodes.Pin(inode.Node);
         entry = Grant(ref inode, attributes, directory.Mount);
         inode.Dispose();
-        PinnedInode opened = _share.Inodes.Pin(entry.Node.Value);
         handle = _handles.Add(fd, HandleKind.File, ref opened);
         return Errno.None;
     }

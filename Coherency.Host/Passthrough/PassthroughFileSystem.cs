@@ -24,7 +24,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     {
         _share = share;
         SessionId = sessionId;
-        int openMax = share.Options.OpenFilesPerSessionMax ?? share.Budget.Limit / 2;
+        int openMax = share.Options.OpenFilesPerSessionMax ?? share.Budget.Limit / 4;
         _handles = new HandleTable(openMax, share.Inodes, share.Budget);
         _locks = new LockTable(share.Inodes, share.Budget);
     }

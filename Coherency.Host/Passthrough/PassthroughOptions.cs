@@ -38,7 +38,7 @@ public sealed record PassthroughOptions
     /// <summary>Most O_PATH descriptors kept open only because they may be needed again.</summary>
     public int CachedDescriptorsMax { get; init; } = 4096;
 
-    /// <summary>Most files and directories that one session may have open; null lets it have half of the budget.</summary>
+    /// <summary>Most files and directories that one session may have open; null lets it have a quarter of the budget.</summary>
     public int? OpenFilesPerSessionMax { get; init; }
 
     /// <summary>Computes inode keys; tests put one here that collides.</summary>

@@ -70,14 +70,8 @@ public sealed partial class FuseSession
 
     private void Start(FuseInitFlags offered, uint minor)
     {
-        Reset();
-        lock (_stateLock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _granted = offered & Supported();
-            ProtocolMinor = Math.Min(minor, ProtocolMinorMax);
-            _conversation = new Conversation(_openFileSystem());
-        }
+        _granted = offered & Supported();
+        Replace(_openFileSystem, Math.Min(minor, ProtocolMinorMax));
     }
 
     private FuseInitFlags Supported()

@@ -16,6 +16,7 @@ public sealed partial class FuseSession : IDisposable
     private readonly LockWaitQueue _lockWaits;
     private readonly ILogger _log;
     private readonly Lock _stateLock = new();
+    private readonly LogLimit _malformed = new();
     private volatile Conversation? _conversation;
     private FuseInitFlags _granted;
     private bool _disposed;
@@ -56,7 +57,11 @@ public sealed partial class FuseSession : IDisposable
         }
 
         Counters.CountMalformed();
-        LogMalformed(_log, problem!, error);
+        if (_malformed.Allows(out long unsaid))
+        {
+            LogMalformed(_log, problem!, error, unsaid);
+        }
+
         request.ReplyError(error);
         return false;
     }
@@ -89,17 +94,8 @@ public sealed partial class FuseSession : IDisposable
     /// </summary>
     public void Reset()
     {
-        Conversation? ended;
-        lock (_stateLock)
-        {
-            ended = _conversation;
-            _conversation = null;
-            ProtocolMinor = 0;
-        }
-
-        _lockWaits.CancelAll(this);
-        ended?.Release();
-        _lockWaits.LocksMayBeFree();
+        Replace(null, 0);
+        _malformed.Reset();
     }
 
     public void Dispose()
@@ -110,6 +106,23 @@ public sealed partial class FuseSession : IDisposable
         }
 
         Reset();
+    }
+
+    /// <summary>Exchanges the conversation in one step: of two that begin at once, the first is ended by the second.</summary>
+    private void Replace(Func<IFileSystem>? open, uint protocolMinor)
+    {
+        Conversation? ended;
+        lock (_stateLock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed && open is not null, this);
+            ended = _conversation;
+            _conversation = open is null ? null : new Conversation(open());
+            ProtocolMinor = protocolMinor;
+        }
+
+        _lockWaits.CancelAll(this);
+        ended?.Release();
+        _lockWaits.LocksMayBeFree();
     }
 
     /// <summary>
@@ -205,8 +218,8 @@ public sealed partial class FuseSession : IDisposable
         return Errno.None;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a malformed request with {Error}: {Problem}")]
-    private static partial void LogMalformed(ILogger log, string problem, Errno error);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a malformed request with {Error}: {Problem} ({Unsaid} more since the last line)")]
+    private static partial void LogMalformed(ILogger log, string problem, Errno error, long unsaid);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Opcode} failed in a way that it must not")]
     private static partial void LogUnexpected(ILogger log, Exception unexpected, FuseOpcode opcode);

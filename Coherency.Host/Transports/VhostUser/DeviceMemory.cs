@@ -32,10 +32,19 @@ internal sealed class DeviceMemory : IDisposable
         }
 
         List<MemoryRegion> regions = [];
-        for (int i = 0; i < count; i++)
+        try
         {
-            vhost_user_mem_region region = MemoryMarshal.Read<vhost_user_mem_region>(payload[(headerBytes + (i * regionBytes))..]);
-            regions.Add(Map(region, message.TakeFd(i), regions));
+            for (int i = 0; i < count; i++)
+            {
+                vhost_user_mem_region region = MemoryMarshal.Read<vhost_user_mem_region>(payload[(headerBytes + (i * regionBytes))..]);
+                regions.Add(Map(region, message.TakeFd(i), regions));
+            }
+        }
+        catch
+        {
+            // Unmaps those before the one that failed.
+            new GuestMemory(regions).Release();
+            throw;
         }
 
         Replace(regions);

@@ -1,3 +1,4 @@
+using Coherency.Core.Linux;
 using Coherency.Core.VhostUser;
 using Coherency.Host.Server;
 using Microsoft.Extensions.Logging;
@@ -85,9 +86,14 @@ public sealed partial class GuestEndpoint : IDisposable
             using VhostUserBackend backend = new(connection, _options, _session, _lockWaits, _log);
             backend.Run();
         }
-        catch (VhostUserException broken)
+        catch (Exception broken) when (broken is VhostUserException or LinuxException)
         {
             LogBroken(_log, _options.Name, broken.Message);
+        }
+        catch (Exception unexpected)
+        {
+            // A fault in serving one VMM must not end the guests of the others.
+            LogUnexpected(_log, unexpected, _options.Name);
         }
 
         LogDisconnected(_log, _options.Name);
@@ -98,6 +104,9 @@ public sealed partial class GuestEndpoint : IDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: VMM disconnected, session cleaned up; listening again")]
     private static partial void LogDisconnected(ILogger log, string guest);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Guest}: the connection failed in a way that it must not")]
+    private static partial void LogUnexpected(ILogger log, Exception unexpected, string guest);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Guest}: vhost-user connection closed: {Problem}")]
     private static partial void LogBroken(ILogger log, string guest, string problem);

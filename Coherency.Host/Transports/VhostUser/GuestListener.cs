@@ -9,6 +9,8 @@ internal sealed unsafe class GuestListener : IDisposable
     /// <summary>VMMs that may wait for the guest's present one to go.</summary>
     private const int Backlog = 4;
 
+    private const int RetryMs = 100;
+
     private readonly int _fd;
     private readonly string _path;
     private readonly EventFd _stop = EventFd.Create();
@@ -51,6 +53,11 @@ internal sealed unsafe class GuestListener : IDisposable
             }
 
             fd = fds[0].revents != 0 ? Libc.Accept(_fd) : -1;
+            if (fd < 0)
+            {
+                // Descriptors have run out, perhaps: try again soon, but not all the time.
+                _ = Libc.Poll(fds + 1, 1, RetryMs);
+            }
         }
 
         return true;

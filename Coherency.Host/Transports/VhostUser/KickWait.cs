@@ -20,10 +20,18 @@ internal sealed unsafe class KickWait : IDisposable
     {
         _epoll = LinuxException.Check(Libc.EpollCreate(), "epoll_create1");
         _timeoutMs = kick is null ? WithoutKickMs : -1;
-        Watch(_interrupt);
-        if (kick is not null)
+        try
         {
-            Watch(kick);
+            Watch(_interrupt);
+            if (kick is not null)
+            {
+                Watch(kick);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 

@@ -20,6 +20,9 @@ internal sealed partial class QueueWorker : IDisposable
     /// <summary>Payloads below this are moved faster than they are handed over, in bytes.</summary>
     private const int HandOverBytesMin = 64 << 10;
 
+    /// <summary>Requests that were given back to the driver but are still being put away, at most: one for each thread.</summary>
+    private const int InFlightSlack = 128;
+
     private readonly Virtqueue _queue;
     private readonly VirtqueueChannel _channel;
     private readonly FuseSession _session;
@@ -30,6 +33,7 @@ internal sealed partial class QueueWorker : IDisposable
     private readonly ILogger _log;
     private readonly Thread _thread;
     private GuestMemory? _newMemory;
+    private readonly LogLimit _badChains = new();
     private long _served;
     private volatile bool _stopping;
 
@@ -40,9 +44,9 @@ internal sealed partial class QueueWorker : IDisposable
         _session = session;
         _lockWaits = lockWaits;
         _log = log;
-        _helpers = new HelperThreads(session, name, options.HelperThreads);
         _polling = new QueuePolling(options.PollMicroseconds);
         _kick = new KickWait(kick);
+        _helpers = new HelperThreads(session, name, options.HelperThreads);
         _thread = RequestThread.Start(name, Run);
     }
 
@@ -95,7 +99,11 @@ internal sealed partial class QueueWorker : IDisposable
             while (!_stopping)
             {
                 TakeNewMemory();
-                if (!ServeAvailable() && !_polling.Look(this, static worker => worker.HasWork()))
+                if (!_queue.IsPlaced)
+                {
+                    _kick.Wait();
+                }
+                else if (!ServeAvailable() && !_polling.Look(this, static worker => worker.HasWork()))
                 {
                     Sleep();
                 }
@@ -120,6 +128,11 @@ internal sealed partial class QueueWorker : IDisposable
             {
                 _queue.UseMemory(memory);
             }
+            catch (VirtqueueException elsewhere)
+            {
+                // A front end that moves memory takes a region away before it adds it again.
+                LogUnplaced(_log, Thread.CurrentThread.Name!, elsewhere.Message);
+            }
             finally
             {
                 memory.Release();
@@ -138,6 +151,11 @@ internal sealed partial class QueueWorker : IDisposable
         _queue.DisableNotifications();
         do
         {
+            if (_channel.InFlight >= _queue.Entries + InFlightSlack)
+            {
+                throw new VirtqueueException($"more requests are in flight than the ring's {_queue.Entries} entries");
+            }
+
             Serve(head);
         }
         while (!_stopping && _queue.TryPop(out head));
@@ -150,7 +168,11 @@ internal sealed partial class QueueWorker : IDisposable
         VirtqueueRequest request = _channel.Rent(head);
         if (!_queue.TryReadChain(head, request, out string? problem))
         {
-            LogBadChain(_log, Thread.CurrentThread.Name!, problem!);
+            if (_badChains.Allows(out long unsaid))
+            {
+                LogBadChain(_log, Thread.CurrentThread.Name!, problem!, unsaid);
+            }
+
             request.CompleteWithoutReply();
             return;
         }
@@ -181,7 +203,7 @@ internal sealed partial class QueueWorker : IDisposable
     };
 
     /// <summary>More requests wait, and a helper would start at once: otherwise this thread is the faster one.</summary>
-    private bool IsWorthSharing() => _queue.CountAvailable() > 0 && _helpers.AnyIdle;
+    private bool IsWorthSharing() => _queue.MayHaveMore && _helpers.AnyIdle;
 
     private void Sleep()
     {
@@ -197,6 +219,9 @@ internal sealed partial class QueueWorker : IDisposable
     [LoggerMessage(Level = LogLevel.Error, Message = "{Queue} stopped until the guest resets its device: {Problem}")]
     private static partial void LogBroken(ILogger log, string queue, string problem);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Queue}: dropped a malformed descriptor chain: {Problem}")]
-    private static partial void LogBadChain(ILogger log, string queue, string problem);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Queue}: dropped a malformed descriptor chain: {Problem} ({Unsaid} more since the last line)")]
+    private static partial void LogBadChain(ILogger log, string queue, string problem, long unsaid);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Queue} waits for its memory: {Problem}")]
+    private static partial void LogUnplaced(ILogger log, string queue, string problem);
 }

@@ -208,7 +208,22 @@ internal sealed partial class VhostUserBackend : IDisposable
             throw new VhostUserException($"message {message.RawRequest} for queue {vring.Index} came with {message.FdCount} file descriptors");
         }
 
-        taken = hasFd ? new EventFd(message.TakeFd(0)) : null;
+        taken = hasFd ? TakeEvent(message) : null;
+    }
+
+    /// <summary>A descriptor that blocks would let the VMM hold up whoever signals it: other guests' lock waits, say.</summary>
+    private static EventFd TakeEvent(VhostUserMessage message)
+    {
+        EventFd taken = new(message.TakeFd(0));
+        int flags = Libc.Fcntl(taken.Fd, LockFlags.F_GETFL, 0);
+        int result = flags < 0 ? flags : Libc.Fcntl(taken.Fd, LockFlags.F_SETFL, flags | OpenFlags.O_NONBLOCK);
+        if (result < 0)
+        {
+            taken.Dispose();
+            throw new VhostUserException($"message {message.RawRequest} brought a file descriptor that cannot be used: {result.ToErrno()}");
+        }
+
+        return taken;
     }
 
     private void SetBackendReqFd(VhostUserMessage message)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Coherency.Core.Fuse;
 using Coherency.Core.Virtio;
+using Coherency.Host.Server;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Transports.VhostUser;
@@ -15,6 +16,7 @@ internal sealed partial class VirtqueueChannel : FuseChannel, IDisposable
     private readonly VringCall _call;
     private readonly ILogger _log;
     private readonly ConcurrentBag<VirtqueueRequest> _free = [];
+    private readonly LogLimit _noRoom = new();
     private VirtqueueRequest? _spare;
     private int _inFlight;
 
@@ -63,7 +65,15 @@ internal sealed partial class VirtqueueChannel : FuseChannel, IDisposable
     public override void Park(FuseRequest request) => ((VirtqueueRequest)request).Hold(_queue.Memory);
 
     public override void ReportNoRoom(FuseRequest request, long bodyBytes) =>
-        LogNoRoom(_log, request.Opcode, bodyBytes, request.ReplyCapacity);
+        ReportNoRoom(request.Opcode, bodyBytes, request.ReplyCapacity);
+
+    private void ReportNoRoom(FuseOpcode opcode, long bytes, long room)
+    {
+        if (_noRoom.Allows(out long unsaid))
+        {
+            LogNoRoom(_log, opcode, bytes, room, unsaid);
+        }
+    }
 
     public void Dispose()
     {
@@ -74,6 +84,6 @@ internal sealed partial class VirtqueueChannel : FuseChannel, IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The reply to {Opcode} has {Bytes} bytes, the guest left room for {Room}: it gets none")]
-    private static partial void LogNoRoom(ILogger log, FuseOpcode opcode, long bytes, long room);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The reply to {Opcode} has {Bytes} bytes, the guest left room for {Room}: it gets none ({Unsaid} more since the last line)")]
+    private static partial void LogNoRoom(ILogger log, FuseOpcode opcode, long bytes, long room, long unsaid);
 }

@@ -89,11 +89,11 @@ internal sealed class Vring(uint index, Func<Vring, Virtqueue, QueueWorker> star
         VirtqueueSetup setup = new(_entries, _address.descriptor, _address.available, _address.used, features);
         try
         {
-            _worker = startWorker(this, new Virtqueue(setup, memory, _base));
+            Start(new Virtqueue(setup, memory, _base));
         }
-        catch (VirtqueueException misplaced)
+        catch (Exception unusable) when (unusable is VirtqueueException or LinuxException)
         {
-            throw new VhostUserException($"queue {Index}: {misplaced.Message}");
+            throw new VhostUserException($"queue {Index}: {unusable.Message}");
         }
     }
 
@@ -115,6 +115,19 @@ internal sealed class Vring(uint index, Func<Vring, Virtqueue, QueueWorker> star
     {
         Stop();
         Call.Dispose();
+    }
+
+    private void Start(Virtqueue queue)
+    {
+        try
+        {
+            _worker = startWorker(this, queue);
+        }
+        catch
+        {
+            queue.Close();
+            throw;
+        }
     }
 
     private void Pause()

@@ -26,6 +26,9 @@ internal sealed class VringCall : IDisposable
         {
             _event?.Dispose();
             _event = newEvent;
+
+            // What was served before the event came would otherwise never be told; an interrupt too many does no harm.
+            newEvent?.Signal();
         }
     }
 
