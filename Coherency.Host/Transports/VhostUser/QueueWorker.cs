@@ -197,7 +197,7 @@ internal sealed partial class QueueWorker : IDisposable
     {
         FuseOpcode.Fsync or FuseOpcode.FsyncDir or FuseOpcode.SyncFs => true,
         FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => true,
-        FuseOpcode.Write => request.PayloadLength >= HandOverBytesMin && IsWorthSharing(),
+        // Not WRITE: two writers of one file wait for each other in the kernel, and cost more than they gain.
         FuseOpcode.Read => request.ReplyCapacity >= HandOverBytesMin && IsWorthSharing(),
         _ => false,
     };

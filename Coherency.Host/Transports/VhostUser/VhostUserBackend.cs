@@ -54,7 +54,9 @@ internal sealed partial class VhostUserBackend : IDisposable
         {
             string name = $"{options.Name}-{(vring.Index == 0 ? "hiprio" : $"q{vring.Index - 1}")}";
             LogQueueStarted(log, options.Name, vring.Index, queue.Entries);
-            return new QueueWorker(name, queue, vring.Kick, vring.Call, session, lockWaits, options.Queue, log);
+            // Nobody waits for a FORGET: looking for the next one would only take time from those that are waited for.
+            QueueOptions queueOptions = vring.Index == 0 ? new QueueOptions(PollMicroseconds: 0, HelperThreads: 0) : options.Queue;
+            return new QueueWorker(name, queue, vring.Kick, vring.Call, session, lockWaits, queueOptions, log);
         }
     }
 
