@@ -17,8 +17,12 @@ public sealed partial class AllocationTests(ITestOutputHelper output) : IDisposa
     private const int FewRounds = 2_000;
     private const int ManyRounds = 22_000;
 
-    /// <summary>Waiting for a lock that another thread has can take an object, once for each lock: not one for each request.</summary>
-    private const long BytesAllowed = 1024;
+    /// <summary>
+    /// Waiting for a lock that another thread has can take an object, once for each lock; and the runtime gives a thread memory
+    /// in pieces of 8 KiB, of which it counts what a collection in between leaves unused. One object of the smallest size for
+    /// each request would be fifty times as much.
+    /// </summary>
+    private const long BytesAllowed = 64 << 10;
 
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-allocation-");
 
