@@ -96,7 +96,7 @@ internal static class DemoHost
                 result.Step.Title,
                 $"{result.Count} {result.Step.Unit}",
                 $"{result.Requests}",
-                $"{result.Elapsed.TotalMilliseconds:f1}",
+                $"{result.Elapsed.TotalMilliseconds:f0}",
                 $"{result.Elapsed.TotalMicroseconds / Math.Max(1, result.Requests):f1}");
         }
 

@@ -17,17 +17,17 @@ internal static class DemoSteps
 
     public static IReadOnlyList<DemoStep> All { get; } =
     [
-        new("guest a creates a tree", "files", CreateTree),
-        new("guest b lists it", "entries", ListTree),
-        new("guest b stats every file", "files", StatTree),
-        new("guest b reads every file", "files", ReadTree),
-        new("guest b looks for absent files", "names", LookForAbsent),
-        new("guest a renames every file", "files", RenameTree),
-        new("guest a writes a large file", "MiB", WriteBigFile),
-        new("guest b reads it back", "MiB", ReadBigFile),
-        new("both count under one lock", "increments", CountUnderLock),
-        new("guest a unlinks what guest b has open", "files", UnlinkOpenFiles),
-        new("guest b removes the tree", "files", RemoveTree),
+        new("a creates a tree", "files", CreateTree),
+        new("b lists it", "entries", ListTree),
+        new("b stats every file", "files", StatTree),
+        new("b reads every file", "files", ReadTree),
+        new("b looks for absent files", "names", LookForAbsent),
+        new("a renames every file", "files", RenameTree),
+        new("a writes a large file", "MiB", WriteBigFile),
+        new("b reads it back", "MiB", ReadBigFile),
+        new("both count under one lock", "times", CountUnderLock),
+        new("a unlinks what b has open", "files", UnlinkOpenFiles),
+        new("b removes the tree", "files", RemoveTree),
     ];
 
     private static IEnumerable<(string Directory, string Name)> Tree() =>
