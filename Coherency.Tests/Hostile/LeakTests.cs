@@ -7,7 +7,10 @@ using Xunit.Abstractions;
 
 namespace Coherency.Tests.Hostile;
 
-/// <summary>After 10,000 attacks of each kind the process holds what it held before.</summary>
+/// <summary>
+/// After 10,000 attacks of each kind the process holds what it held before. Nothing else runs meanwhile: the process is counted.
+/// </summary>
+[Collection(TimedTests.Name)]
 public sealed class LeakTests(ITestOutputHelper output)
 {
     private const int Attacks = 10_000;
