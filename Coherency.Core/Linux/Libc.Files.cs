@@ -15,12 +15,6 @@ public static unsafe partial class Libc
 
     public static int OpenAt(int dirFd, byte* path, int flags, uint mode = 0) => Result(openat(dirFd, path, flags | OpenFlags.O_CLOEXEC, mode));
 
-    public static int OpenAt2(int dirFd, byte* path, in open_how how)
-    {
-        open_how copy = how;
-        return Result((int)syscall(SysOpenAt2, dirFd, (nint)path, (nint)(&copy), sizeof(open_how)));
-    }
-
     public static int Close(int fd) => Result(close(fd));
 
     public static int Dup(int fd) => Result(fcntl(fd, FDupFdCloExec, 0));
@@ -49,13 +43,9 @@ public static unsafe partial class Libc
 
     public static int FTruncate(int fd, long length) => Result(ftruncate(fd, length));
 
-    public static int FChmod(int fd, uint mode) => Result(fchmod(fd, mode));
-
     public static int FChmodAt(int dirFd, byte* path, uint mode) => Result(fchmodat(dirFd, path, mode, 0));
 
     public static int FChownAt(int dirFd, byte* path, uint uid, uint gid, int flags) => Result(fchownat(dirFd, path, uid, gid, flags));
-
-    public static int FUTimens(int fd, timespec* times) => Result(futimens(fd, times));
 
     public static int UTimensAt(int dirFd, byte* path, timespec* times, int flags) => Result(utimensat(dirFd, path, times, flags));
 
@@ -76,8 +66,6 @@ public static unsafe partial class Libc
 
     public static long Write(int fd, void* buffer, nuint length) => Result(write(fd, buffer, length));
 
-    public static long WriteV(int fd, IoVec* vectors, int count) => Result(writev(fd, vectors, count));
-
     public static long PReadV2(int fd, IoVec* vectors, int count, long offset, int flags) => Result(preadv2(fd, vectors, count, offset, flags));
 
     public static long PWriteV2(int fd, IoVec* vectors, int count, long offset, int flags) => Result(pwritev2(fd, vectors, count, offset, flags));
@@ -95,13 +83,9 @@ public static unsafe partial class Libc
     public static int Flock(int fd, int operation) => Result(flock_(fd, operation));
 
     private const int FDupFdCloExec = 1030;
-    private const int SysOpenAt2 = 437;
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int openat(int dirfd, byte* path, int flags, uint mode);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial long syscall(long number, nint a, nint b, nint c, nint d);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int close(int fd);
@@ -122,16 +106,10 @@ public static unsafe partial class Libc
     private static partial int ftruncate(int fd, long length);
 
     [LibraryImport("libc", SetLastError = true)]
-    private static partial int fchmod(int fd, uint mode);
-
-    [LibraryImport("libc", SetLastError = true)]
     private static partial int fchmodat(int dirfd, byte* path, uint mode, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fchownat(int dirfd, byte* path, uint uid, uint gid, int flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int futimens(int fd, timespec* times);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int utimensat(int dirfd, byte* path, timespec* times, int flags);
@@ -159,9 +137,6 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial long write(int fd, void* buffer, nuint length);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial long writev(int fd, IoVec* vectors, int count);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial long preadv2(int fd, IoVec* vectors, int count, long offset, int flags);

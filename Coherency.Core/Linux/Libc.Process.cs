@@ -93,6 +93,9 @@ public static unsafe partial class Libc
     private const int SysCapSet = 126;
     private const uint CapabilityVersion3 = 0x20080522;
 
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial long syscall(long number, nint a, nint b, nint c, nint d);
+
     [LibraryImport("libc")]
     private static partial int setfsuid(uint uid);
 

@@ -6,8 +6,6 @@ public static unsafe partial class Libc
 {
     public static int Socket(int family, int type, int protocol) => Result(socket(family, type | SocketFlags.SOCK_CLOEXEC, protocol));
 
-    public static int SocketPair(int family, int type, int* pair) => Result(socketpair(family, type | SocketFlags.SOCK_CLOEXEC, 0, pair));
-
     public static int Bind(int fd, in sockaddr_un address)
     {
         fixed (sockaddr_un* p = &address)
@@ -44,9 +42,6 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int socket(int family, int type, int protocol);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int socketpair(int family, int type, int protocol, int* pair);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int bind(int fd, sockaddr_un* address, uint length);

@@ -36,11 +36,6 @@ public static class OpenFlags
     public const int AT_STATX_FORCE_SYNC = 0x2000;
     public const int AT_STATX_DONT_SYNC = 0x4000;
 
-    public const ulong RESOLVE_NO_XDEV = 0x01;
-    public const ulong RESOLVE_NO_MAGICLINKS = 0x02;
-    public const ulong RESOLVE_NO_SYMLINKS = 0x04;
-    public const ulong RESOLVE_BENEATH = 0x08;
-
     public const uint RENAME_NOREPLACE = 1;
     public const uint RENAME_EXCHANGE = 2;
     public const uint RENAME_WHITEOUT = 4;

@@ -103,15 +103,6 @@ public unsafe struct file_handle
     public fixed byte f_handle[MaxBytes];
 }
 
-/// <summary>struct open_how of openat2(2).</summary>
-[StructLayout(LayoutKind.Sequential, Size = 24)]
-public struct open_how
-{
-    public ulong flags;
-    public ulong mode;
-    public ulong resolve;
-}
-
 /// <summary>struct pollfd.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 8)]
 public struct pollfd

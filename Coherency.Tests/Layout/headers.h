@@ -21,7 +21,6 @@
 #include <sys/vfs.h>
 #include <linux/capability.h>
 #include <linux/fuse.h>
-#include <linux/openat2.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ring.h>
