@@ -18,9 +18,6 @@ public sealed record VersionTableDescription(string Tag, ulong RootKey, int Slot
 /// </summary>
 public sealed unsafe class VersionTableWriter : IDisposable
 {
-    /// <summary>Versions of a new table begin here, so that an all-zero word is never a sample of anything.</summary>
-    private const ulong FirstSlotWord = VersionTableLayout.MoveStep;
-
     private const ulong EpochWrapMask = 0xFFFF;
 
     private readonly VersionTableMemory _memory;
@@ -29,12 +26,17 @@ public sealed unsafe class VersionTableWriter : IDisposable
     private readonly ulong _mask;
     private readonly Lock _epochLock = new();
 
+    /// <summary>Kept here too: some VMMs let a guest write to its table.</summary>
+    private ulong _epoch;
+
     private VersionTableWriter(VersionTableMemory memory, VersionTableDescription description, bool isNew)
     {
         _memory = memory;
         _header = memory.Header;
         _slots = memory.Slots;
         _mask = (ulong)description.SlotCount - 1;
+        RootKey = description.RootKey;
+        InstanceId = BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
         if (isNew)
         {
             Format(description);
@@ -44,8 +46,8 @@ public sealed unsafe class VersionTableWriter : IDisposable
             TakeOver();
         }
 
-        _header->root_key = description.RootKey;
-        _header->instance_id = BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        _header->root_key = RootKey;
+        _header->instance_id = InstanceId;
         _header->heartbeat_bound_ms = (uint)description.HeartbeatBoundMs;
         WriteTag(description.Tag);
         Flags = VersionTableFlags.None;
@@ -59,13 +61,16 @@ public sealed unsafe class VersionTableWriter : IDisposable
     /// <summary>Bytes of the memory, a power of two.</summary>
     public long MemoryBytes => _memory.Bytes;
 
-    public int SlotCount => (int)_header->slot_count;
+    public int SlotCount => (int)_mask + 1;
 
-    public ulong InstanceId => _header->instance_id;
+    public ulong InstanceId { get; }
 
-    public ulong RootKey => _header->root_key;
+    public ulong RootKey { get; }
 
-    public ulong Epoch => Volatile.Read(ref _header->epoch);
+    /// <summary>What was wrong with the table that the file held, and why it was made anew; null when nothing was.</summary>
+    public string? ReplacedBecause { get; private init; }
+
+    public ulong Epoch => Volatile.Read(ref _epoch);
 
     /// <summary>Beginnings and ends of changes so far.</summary>
     public ulong Mutations => Volatile.Read(ref _header->mutations);
@@ -88,27 +93,23 @@ public sealed unsafe class VersionTableWriter : IDisposable
 
     /// <summary>
     /// A table in a file: a new one, or the one that an earlier daemon left there. Readers may still have that mapped:
-    /// changes it never ended are ended, and nothing that was cached by it counts any more.
+    /// changes it never ended are ended, and nothing that was cached by it counts any more. One that is damaged is made anew,
+    /// so that a guest that could write to it keeps nobody from being served.
     /// </summary>
-    /// <exception cref="VersionTableException">The file is somebody else's, in use, or not such a table.</exception>
+    /// <exception cref="VersionTableException">The file is somebody else's, in use, or of another size.</exception>
     public static VersionTableWriter Open(string path, VersionTableDescription description)
     {
         Check(description);
         VersionTableMemory memory = VersionTableMemory.OpenForWriting(path, description.SlotCount);
         // A table whose maker died before it was done has no magic, and a new file is all zero.
         bool isNew = memory.Header->magic == 0;
-        if (!isNew)
+        string? problem = isNew ? null : VersionTableLayout.FindProblem(memory.Header, memory.Bytes);
+        if (!isNew && problem is null && memory.Header->slot_count != (ulong)description.SlotCount)
         {
-            string? problem = VersionTableLayout.FindProblem(memory.Header, memory.Bytes)
-                ?? (memory.Header->slot_count == (ulong)description.SlotCount ? null : $"it has {memory.Header->slot_count} slots");
-            if (problem is not null)
-            {
-                memory.Dispose();
-                throw new VersionTableException($"{path} cannot be used as a version table: {problem}. Remove it once no guest uses it");
-            }
+            problem = $"its header speaks of {memory.Header->slot_count} slots, its size of {description.SlotCount}";
         }
 
-        return new VersionTableWriter(memory, description, isNew);
+        return new VersionTableWriter(memory, description, isNew || problem is not null) { ReplacedBecause = problem };
     }
 
     /// <summary>Before the system calls of a change: from here on nobody believes what these slots govern.</summary>
@@ -125,7 +126,7 @@ public sealed unsafe class VersionTableWriter : IDisposable
     {
         lock (_epochLock)
         {
-            ulong next = _header->epoch + 1;
+            ulong next = _epoch + 1;
             if ((next & EpochWrapMask) == 0)
             {
                 // Readers that keep only the lower bits must not see the same twice.
@@ -135,6 +136,7 @@ public sealed unsafe class VersionTableWriter : IDisposable
 
             Interlocked.Increment(ref _header->mutations);
             Interlocked.Exchange(ref _header->epoch, next);
+            _epoch = next;
         }
     }
 
@@ -173,15 +175,21 @@ public sealed unsafe class VersionTableWriter : IDisposable
 
     private void Format(VersionTableDescription description)
     {
+        // From somewhere else each time: whoever kept samples of what was here before must not find them again.
+        _epoch = RandomBits();
+        new Span<byte>(_header, VersionTableConstants.HeaderBytes).Clear();
         _header->layout = VersionTableConstants.Layout;
         _header->header_bytes = VersionTableConstants.HeaderBytes;
         _header->slot_count = (ulong)description.SlotCount;
-        new Span<ulong>(_slots, description.SlotCount).Fill(FirstSlotWord);
+        new Span<ulong>(_slots, description.SlotCount).Fill((1 + RandomBits()) << VersionTableConstants.VersionShift);
     }
+
+    private static ulong RandomBits() => (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
 
     /// <summary>Ends what a daemon that was killed had begun.</summary>
     private void TakeOver()
     {
+        _epoch = _header->epoch;
         MoveEpoch();
         for (ulong i = 0; i <= _mask; i++)
         {

@@ -3,11 +3,12 @@ using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Microsoft.Extensions.Logging;
 
 namespace Coherency.Daemon.Hosting;
 
 /// <summary>What makes the shares of a process coherent: which belong together, and the tables of their guests.</summary>
-internal sealed class CoherentShares : IDisposable
+internal sealed partial class CoherentShares(ILogger log) : IDisposable
 {
     private readonly List<TableView> _views = [];
     private Heartbeat? _heartbeat;
@@ -47,7 +48,13 @@ internal sealed class CoherentShares : IDisposable
 
         VersionTableDescription description = new(
             ConfigurationFile.TagOf(configuration, guest), share.RootKey, configuration.TableSlots, Heartbeat.BoundMs);
-        TableView view = new(share.Group, VersionTableWriter.Open(ConfigurationFile.TablePathOf(configuration, guest), description));
+        string path = ConfigurationFile.TablePathOf(configuration, guest);
+        TableView view = new(share.Group, VersionTableWriter.Open(path, description));
+        if (view.Table.ReplacedBecause is { } problem)
+        {
+            LogReplaced(log, path, problem);
+        }
+
         _views.Add(view);
         return view;
     }
@@ -64,4 +71,7 @@ internal sealed class CoherentShares : IDisposable
             view.Dispose();
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The version table {Path} was made anew: {Problem}. A guest that had it mapped has to mount again")]
+    private static partial void LogReplaced(ILogger log, string path, string problem);
 }

@@ -15,13 +15,14 @@ public sealed partial class GuestServer : IDisposable
     private readonly LockWaitQueue _lockWaits = new();
     private readonly List<PassthroughShare> _shares = [];
     private readonly List<GuestEndpoint> _endpoints = [];
-    private readonly CoherentShares _coherent = new();
+    private readonly CoherentShares _coherent;
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
     public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers)
     {
         _loggers = loggers;
         _log = loggers.CreateLogger("coherencyd");
+        _coherent = new CoherentShares(_log);
         DescriptorBudget.Process.Exhausted += ReportExhausted;
         try
         {

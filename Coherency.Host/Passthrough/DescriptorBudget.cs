@@ -39,6 +39,9 @@ public sealed class DescriptorBudget(int limit)
         return false;
     }
 
+    /// <summary>Takes one for a thing that can be done without, which leaves half of the budget to the others.</summary>
+    public bool TryTakeSpare() => Used < Limit / 2 && TryTake();
+
     public void Return(int count = 1)
     {
         int used = Interlocked.Add(ref _used, -count);

@@ -124,12 +124,13 @@ public sealed unsafe class PassthroughShare : IDisposable
     }
 
     /// <summary>
-    /// Keeps an inode usable that is about to lose its last name: a handle opens nothing any more then. If the budget has
-    /// no descriptor left for it, clients that hold it get ESTALE.
+    /// Keeps an inode usable that is about to lose its last name: a handle opens nothing any more then. Clients that cache for
+    /// ever hold inodes long after others have removed them, so this takes only what the budget can spare. When there is
+    /// nothing to spare, clients that hold it get ESTALE, unless they have it open.
     /// </summary>
     internal void KeepUsable(scoped in PinnedInode inode)
     {
-        if (inode.IsEmpty || inode.OwnFd >= 0 || !Budget.TryTake())
+        if (inode.IsEmpty || inode.OwnFd >= 0 || !Budget.TryTakeSpare())
         {
             return;
         }

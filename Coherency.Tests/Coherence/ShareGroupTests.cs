@@ -1,0 +1,158 @@
+using Coherency.Core.Versioning;
+using Coherency.Core.Versioning.Abi;
+using Coherency.Host.Coherence;
+using Xunit;
+
+namespace Coherency.Tests.Coherence;
+
+/// <summary>Who is told of a change, and when a client that joins may rely on it.</summary>
+public sealed class ShareGroupTests
+{
+    private static readonly SlotKey Slot = SlotKey.Inode(7);
+
+    private readonly ShareGroup _group = new();
+
+    [Fact]
+    public void A_change_begins_and_ends_in_every_view_but_its_own()
+    {
+        RecordingView actor = Join();
+        RecordingView other = Join();
+        using (_group.Begin(actor, [TouchedObject.Inode(7)]))
+        {
+            Assert.Equal(["begin"], other.Calls);
+        }
+
+        Assert.Equal(["begin", "end"], other.Calls);
+        Assert.Empty(actor.Calls);
+        _group.Changed([Slot]);
+        _group.Lost();
+        Assert.Equal(["begin", "end", "move", "all"], other.Calls);
+        Assert.Equal(["move", "all"], actor.Calls);
+    }
+
+    [Fact]
+    public void A_view_that_leaves_during_a_change_is_still_told_of_its_end()
+    {
+        RecordingView other = Join();
+        using (_group.Begin(null, [TouchedObject.Inode(7)]))
+        {
+            _group.Leave(other);
+        }
+
+        Assert.Equal(["begin", "end"], other.Calls);
+        using (_group.Begin(null, [TouchedObject.Inode(7)]))
+        {
+        }
+
+        Assert.Equal(2, other.Calls.Count);
+    }
+
+    [Fact]
+    public async Task Joining_waits_for_changes_that_it_is_not_told_of_and_for_no_others()
+    {
+        using ManualResetEventSlim hasBegun = new();
+        using ManualResetEventSlim mayEnd = new();
+        Task change = Task.Run(() =>
+        {
+            using (_group.Begin(null, [TouchedObject.Inode(7)]))
+            {
+                hasBegun.Set();
+                mayEnd.Wait();
+            }
+        });
+        hasBegun.Wait();
+        RecordingView joining = new();
+        Task joined = Task.Run(() => _group.Join(joining));
+        Assert.True(SpinWait.SpinUntil(() => _group.Views.Contains(joining), TimeSpan.FromSeconds(10)));
+        // Changes that begin now know of it: they may come and go as they like.
+        for (int i = 0; i < 1000; i++)
+        {
+            using (_group.Begin(null, [TouchedObject.Inode(8)]))
+            {
+            }
+        }
+
+        await Task.Delay(50);
+        Assert.False(joined.IsCompleted);
+        mayEnd.Set();
+        await joined.WaitAsync(TimeSpan.FromSeconds(10));
+        await change;
+        Assert.Equal(2000, joining.Calls.Count);
+    }
+
+    /// <summary>What a change does between its two calls is seen by whoever has joined: told of it, or after it.</summary>
+    [Fact]
+    public async Task Joining_under_load_misses_no_change()
+    {
+        using CancellationTokenSource stop = new();
+        long state = 0;
+        Task[] changers = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                using (_group.Begin(null, [TouchedObject.Inode(7)]))
+                {
+                    Thread.SpinWait(20);
+                    Interlocked.Increment(ref state);
+                }
+            }
+        }))];
+        for (int i = 0; i < 100; i++)
+        {
+            using VersionTableWriter table = VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", 1, 1024, 1000));
+            TableView view = new(_group, table);
+            view.Attach();
+            // As a reader does: a sample, an answer, and the answer again, which must be the same while the sample counts.
+            ulong sample = table.ReadSlot(Slot);
+            long cached = Interlocked.Read(ref state);
+            Thread.SpinWait(50);
+            long now = Interlocked.Read(ref state);
+            bool isCurrent = (sample & VersionTableConstants.WritersMask) == 0 && table.ReadSlot(Slot) == sample;
+            Assert.True(!isCurrent || now == cached, $"round {i}: {cached} was believed while it was {now}");
+            view.Detach();
+            _group.WaitForEarlierChanges();
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(changers);
+    }
+
+    private RecordingView Join()
+    {
+        RecordingView view = new();
+        _group.Join(view);
+        return view;
+    }
+
+    private sealed class RecordingView : ShareView
+    {
+        private readonly List<string> _calls = [];
+
+        public IReadOnlyList<string> Calls
+        {
+            get
+            {
+                lock (_calls)
+                {
+                    return [.. _calls];
+                }
+            }
+        }
+
+        public override void Begin(ReadOnlySpan<SlotKey> slots) => Record("begin");
+
+        public override void End(ReadOnlySpan<SlotKey> slots, ReadOnlySpan<TouchedObject> touched) => Record("end");
+
+        public override void Move(ReadOnlySpan<SlotKey> slots) => Record("move");
+
+        public override void MoveAll() => Record("all");
+
+        private void Record(string call)
+        {
+            lock (_calls)
+            {
+                _calls.Add(call);
+            }
+        }
+    }
+}
