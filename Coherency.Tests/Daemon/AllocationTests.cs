@@ -24,14 +24,31 @@ public sealed partial class AllocationTests(ITestOutputHelper output) : IDisposa
 
     public void Dispose() => _work.Delete(recursive: true);
 
+    /// <summary>
+    /// What requests allocate, they allocate every time: one attempt of three without it is proof. On a busy machine the runtime
+    /// now and then gives a thread new pieces of memory (24,624 bytes were seen twice, in 140,000 requests).
+    /// </summary>
     [Fact]
     public void A_request_allocates_nothing()
+    {
+        const int Attempts = 3;
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < Attempts && least > BytesAllowed; attempt++)
+        {
+            least = Math.Min(least, MeasureMore());
+        }
+
+        Assert.True(least <= BytesAllowed, $"{least} bytes were allocated by {(ManyRounds - FewRounds) * RequestsPerRound} requests");
+    }
+
+    /// <summary>Bytes that many requests allocate beyond what few do.</summary>
+    private long MeasureMore()
     {
         (long requests, long bytes) few = Serve(FewRounds);
         (long requests, long bytes) many = Serve(ManyRounds);
         output.WriteLine($"{few.requests} requests: {few.bytes} bytes allocated; {many.requests} requests: {many.bytes} bytes");
         Assert.True(many.requests - few.requests >= (ManyRounds - FewRounds) * RequestsPerRound, "requests were not counted");
-        Assert.True(many.bytes - few.bytes <= BytesAllowed, $"{many.bytes - few.bytes} bytes were allocated by {many.requests - few.requests} requests");
+        return many.bytes - few.bytes;
     }
 
     private (long Requests, long Bytes) Serve(int rounds)
