@@ -25,12 +25,14 @@ internal sealed class ServeCommand : Command
     private readonly Option<int?> _tableSlots = new("--table-slots") { Description = "Slots of each version table, a power of two of 8 bytes each", HelpName = "N" };
     private readonly Option<int?> _daxWindow = new("--dax-window") { Description = "Offer a DAX window of that many MiB beside the table (QEMU 11.1; nothing is mapped into it yet)", HelpName = "MIB" };
 
+    private readonly Option<string[]> _mounts = new("--mount") { Description = "Mount the share on the host as well, coherent with the guests: what programs change there, guests see at once; repeat for more", HelpName = "DIR" };
+
     public ServeCommand()
         : base("serve", "Share directories with virtual machines over vhost-user")
     {
         _share.AddTo(this);
         _logging.AddTo(this);
-        foreach (Option option in (Option[])[_guests, _tag, _config, _queues, _helpers, _poll, _tableDir, _tableSlots, _daxWindow])
+        foreach (Option option in (Option[])[_guests, _tag, _config, _queues, _helpers, _poll, _tableDir, _tableSlots, _daxWindow, _mounts])
         {
             Options.Add(option);
         }
@@ -61,6 +63,7 @@ internal sealed class ServeCommand : Command
                     NumRequestQueues = parsed.GetValue(_queues) ?? share.NumRequestQueues,
                     ThreadPoolSize = parsed.GetValue(_helpers) ?? share.ThreadPoolSize,
                     PollUs = parsed.GetValue(_poll) ?? share.PollUs,
+                    Mounts = parsed.GetValue(_mounts) ?? [],
                     TableDir = parsed.GetValue(_tableDir),
                     TableSlots = parsed.GetValue(_tableSlots) ?? share.TableSlots,
                     DaxWindowMib = parsed.GetValue(_daxWindow) ?? share.DaxWindowMib,

@@ -71,6 +71,9 @@ public sealed record ShareConfiguration
     /// <summary>MiB of the DAX window that QEMU is asked for beside a table, less the table's; 0 for none.</summary>
     public int DaxWindowMib { get; set; }
 
+    /// <summary>Directories of the host where the share is mounted too, coherent with the guests.</summary>
+    public IReadOnlyList<string> Mounts { get; set; } = [];
+
     internal PassthroughOptions ToPassthroughOptions() => new()
     {
         SharedDirectory = SharedDir,
@@ -91,6 +94,7 @@ public sealed record ShareConfiguration
             {
                 EntryTimeout = EntryTimeout is { } entry ? TimeSpan.FromSeconds(entry) : policy.EntryTimeout,
                 AttributeTimeout = AttrTimeout is { } attributes ? TimeSpan.FromSeconds(attributes) : policy.AttributeTimeout,
+                EntryAttributeTimeout = AttrTimeout is { } entryAttributes ? TimeSpan.FromSeconds(entryAttributes) : policy.EntryAttributeTimeout,
                 NegativeTimeout = NegativeTimeout is { } negative ? TimeSpan.FromSeconds(negative) : policy.NegativeTimeout,
             },
             Writeback = Writeback,

@@ -2,6 +2,7 @@ using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Host.Transports.FuseDevice;
 using Coherency.Host.Transports.VhostUser;
 using Microsoft.Extensions.Logging;
 
@@ -15,6 +16,7 @@ public sealed partial class GuestServer : IDisposable
     private readonly LockWaitQueue _lockWaits = new();
     private readonly List<PassthroughShare> _shares = [];
     private readonly List<GuestEndpoint> _endpoints = [];
+    private readonly List<FuseDeviceServer> _mounts = [];
     private readonly CoherentShares _coherent;
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
@@ -33,6 +35,10 @@ public sealed partial class GuestServer : IDisposable
             }
 
             _coherent.Start();
+            for (int i = 0; i < groups.Length; i++)
+            {
+                Mount(configuration.Shares[i], _shares[i]);
+            }
         }
         catch
         {
@@ -45,11 +51,18 @@ public sealed partial class GuestServer : IDisposable
 
     public IReadOnlyList<PassthroughShare> Shares => _shares;
 
+    public IReadOnlyList<FuseDeviceServer> Mounts => _mounts;
+
     public void Dispose()
     {
         foreach (GuestEndpoint endpoint in _endpoints)
         {
             endpoint.Dispose();
+        }
+
+        foreach (FuseDeviceServer mount in _mounts)
+        {
+            mount.Dispose();
         }
 
         _coherent.Dispose();
@@ -76,6 +89,26 @@ public sealed partial class GuestServer : IDisposable
             _endpoints.Add(new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, _lockWaits, log));
 
             IFileSystem OpenFileSystem() => ShareAccess.Open(share, guest.Readonly ?? configuration.Readonly, view);
+        }
+    }
+
+    private void Mount(ShareConfiguration configuration, PassthroughShare share)
+    {
+        foreach (string mountPoint in configuration.Mounts)
+        {
+            ILogger log = _loggers.CreateLogger($"coherencyd.mount.{Path.GetFileName(mountPoint)}");
+            MountView view = new(share.RootKey);
+            // Before its kernel can cache anything: it waits for changes that it would not be told of.
+            share.Group.Join(view);
+            FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
+            _mounts.Add(HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view));
+
+            IFileSystem OpenFileSystem()
+            {
+                PassthroughFileSystem files = share.OpenSession(view);
+                view.Use(files);
+                return ShareAccess.Restrict(files, configuration.Readonly);
+            }
         }
     }
 

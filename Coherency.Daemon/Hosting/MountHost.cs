@@ -1,4 +1,3 @@
-using Coherency.Core.Linux;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Passthrough;
@@ -23,24 +22,12 @@ internal static class MountHost
         using PassthroughShare share = new(configuration.ToPassthroughOptions());
         using LockWaitQueue lockWaits = new();
         FuseSession session = new(() => ShareAccess.Open(share, configuration.Readonly), configuration.ToSessionOptions(), lockWaits, log);
-        using FuseDeviceServer server = Mount(configuration.SharedDir, mountPoint, session, threads, log);
+        using FuseDeviceServer server = HostMount.Start(configuration.SharedDir, mountPoint, session, threads, log);
         await host.StartAsync(cancellation).ConfigureAwait(false);
         Console.Out.WriteLine("ready");
         SystemdNotifier.Notify("READY=1");
         await Task.WhenAny(server.Unmounted, host.WaitForShutdownAsync(cancellation)).ConfigureAwait(false);
         SystemdNotifier.Notify("STOPPING=1");
         return CommandLine.Success;
-    }
-
-    private static FuseDeviceServer Mount(string source, string mountPoint, FuseSession session, int threads, ILogger log)
-    {
-        try
-        {
-            return new FuseDeviceServer(source, Path.GetFullPath(mountPoint), StatFlags.S_IFDIR, session, threads, log);
-        }
-        catch (LinuxException refused) when (refused.Errno == Errno.EPERM)
-        {
-            throw new UsageException($"{refused.Message}: run as root, or in a user namespace of your own: unshare --user --map-root-user --mount coherencyd mount ...");
-        }
     }
 }

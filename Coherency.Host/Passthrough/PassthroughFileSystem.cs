@@ -33,6 +33,12 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     /// <summary>Files and directories that the session has open.</summary>
     public int OpenHandles => _handles.OpenCount;
 
+    /// <summary>Was the node given to the client, and not forgotten by it?</summary>
+    public bool Holds(NodeId node) => _references.Contains(node.Value);
+
+    /// <summary>Calls <paramref name="visit"/> with the id of every node that the client holds, but the root's.</summary>
+    public void VisitNodes(Action<ulong> visit) => _references.Visit(visit);
+
     public void Forget(NodeId node, ulong count)
     {
         if (_references.Subtract(node.Value, count))

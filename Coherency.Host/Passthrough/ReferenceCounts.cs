@@ -27,6 +27,15 @@ internal sealed class ReferenceCounts
         }
     }
 
+    /// <summary>Calls <paramref name="visit"/> for every node, which must not come back here.</summary>
+    public void Visit(Action<ulong> visit)
+    {
+        foreach (Shard shard in _shards)
+        {
+            shard.Visit(visit);
+        }
+    }
+
     private Shard ShardOf(ulong node) => _shards[node >> (64 - ShardBits)];
 
     private static Shard[] CreateShards()
@@ -108,16 +117,23 @@ internal sealed class ReferenceCounts
         {
             lock (_lock)
             {
+                Visit(dropped);
+                _places = new Place[16];
+                _used = 0;
+            }
+        }
+
+        public void Visit(Action<ulong> visit)
+        {
+            lock (_lock)
+            {
                 foreach (Place place in _places)
                 {
                     if (place.Node != 0)
                     {
-                        dropped(place.Node);
+                        visit(place.Node);
                     }
                 }
-
-                _places = new Place[16];
-                _used = 0;
             }
         }
 

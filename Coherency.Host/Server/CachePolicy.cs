@@ -37,6 +37,9 @@ public sealed record CachePolicy
     /// <summary>How long attributes may be believed.</summary>
     public required TimeSpan AttributeTimeout { get; init; }
 
+    /// <summary>How long attributes may be believed that came with a name or with the reply to a change.</summary>
+    public required TimeSpan EntryAttributeTimeout { get; init; }
+
     /// <summary>How long the absence of a name may be believed.</summary>
     public required TimeSpan NegativeTimeout { get; init; }
 
@@ -60,6 +63,7 @@ public sealed record CachePolicy
     {
         EntryTimeout = TimeSpan.Zero,
         AttributeTimeout = TimeSpan.Zero,
+        EntryAttributeTimeout = TimeSpan.Zero,
         NegativeTimeout = TimeSpan.Zero,
     };
 
@@ -73,6 +77,13 @@ public sealed record CachePolicy
             CacheMode.Coherent => Unlimited,
             _ => Day,
         };
-        return new CachePolicy { Mode = mode, EntryTimeout = timeout, AttributeTimeout = timeout, NegativeTimeout = timeout };
+        return new CachePolicy
+        {
+            Mode = mode,
+            EntryTimeout = timeout,
+            AttributeTimeout = timeout,
+            EntryAttributeTimeout = timeout,
+            NegativeTimeout = timeout,
+        };
     }
 }

@@ -19,7 +19,7 @@ public sealed partial class FuseSession
         Errno error = files.GetAttributes(request.Node, handle, out statx attributes);
         if (error == Errno.None)
         {
-            ReplyAttributes(request, attributes);
+            ReplyAttributes(request, attributes, CacheOf(request.Node).AttributeTimeout);
         }
 
         return error;
@@ -72,7 +72,7 @@ public sealed partial class FuseSession
         Errno error = files.SetAttributes(caller, request.Node, change, out statx attributes);
         if (error == Errno.None)
         {
-            ReplyAttributes(request, attributes);
+            ReplyAttributes(request, attributes, CacheOf(request.Node).EntryAttributeTimeout);
         }
 
         return error;

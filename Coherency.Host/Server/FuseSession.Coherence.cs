@@ -22,7 +22,7 @@ public sealed partial class FuseSession
             return _displacedCache;
         }
 
-        return _view is { IsAttached: true } ? CoherentCache : _options.Cache;
+        return _view is { IsAttached: true } ? CoherentCache : _cache;
     }
 
     private static bool IsAttachHandshake(FuseRequest request, EntryName attribute) =>

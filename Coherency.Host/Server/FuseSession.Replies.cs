@@ -11,7 +11,7 @@ public sealed partial class FuseSession
     private fuse_entry_out BuildEntry(NodeId parent, in Entry entry)
     {
         TimeSpan entryTimeout = parent.IsDisplaced ? TimeSpan.Zero : CacheOf(entry.Node).EntryTimeout;
-        TimeSpan attributeTimeout = CacheOf(entry.Node).AttributeTimeout;
+        TimeSpan attributeTimeout = CacheOf(entry.Node).EntryAttributeTimeout;
         return new fuse_entry_out
         {
             nodeid = entry.Node.Value,
@@ -33,16 +33,13 @@ public sealed partial class FuseSession
     private uint AttributeFlags(in Entry entry) =>
         entry.IsSubmount && _granted.HasFlag(FuseInitFlags.Submounts) ? (uint)FuseAttrFlags.Submount : 0;
 
-    private void ReplyAttributes(FuseRequest request, in statx attributes)
-    {
-        TimeSpan timeout = CacheOf(request.Node).AttributeTimeout;
+    private static void ReplyAttributes(FuseRequest request, in statx attributes, TimeSpan timeout) =>
         request.Reply(new fuse_attr_out
         {
             attr_valid = Seconds(timeout),
             attr_valid_nsec = Nanoseconds(timeout),
             attr = AttributeEncoder.ToAttr(attributes, 0),
         });
-    }
 
     private static Errno ReplyOnSuccess(FuseRequest request, Errno result)
     {

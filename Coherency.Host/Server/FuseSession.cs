@@ -20,6 +20,7 @@ public sealed partial class FuseSession : IDisposable
     private readonly LogLimit _malformed = new();
     private readonly TableView? _view;
     private readonly CachePolicy _displacedCache;
+    private volatile CachePolicy _cache;
     private volatile Conversation? _conversation;
     private FuseInitFlags _granted;
     private bool _disposed;
@@ -33,6 +34,7 @@ public sealed partial class FuseSession : IDisposable
         _lockWaits = lockWaits;
         _log = log;
         _view = view;
+        _cache = options.Cache;
         _displacedCache = options.Cache.WithoutTimeouts();
     }
 

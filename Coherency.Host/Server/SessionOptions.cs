@@ -5,6 +5,12 @@ public sealed record SessionOptions
 {
     public CachePolicy Cache { get; init; } = CachePolicy.For(CacheMode.Auto);
 
+    /// <summary>Instead of <see cref="Cache"/> for clients that speak an older protocol than <see cref="EpochProtocolMinor"/>.</summary>
+    public CachePolicy? CacheOfOlderProtocols { get; init; }
+
+    /// <summary>Minor version of the protocol from which on <see cref="Cache"/> can be kept right.</summary>
+    public uint EpochProtocolMinor { get; init; }
+
     /// <summary>Let the client collect writes. Only sound while no other client writes the same files.</summary>
     public bool Writeback { get; init; }
 

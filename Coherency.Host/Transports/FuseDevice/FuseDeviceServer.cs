@@ -20,8 +20,10 @@ public sealed partial class FuseDeviceServer : IDisposable
     /// <param name="rootMode">st_mode of the share's root.</param>
     /// <param name="session">Taken over.</param>
     /// <param name="threads">Requests that can be carried out at the same time.</param>
+    /// <param name="view">Learns how to reach the mount's kernel, before that asks for anything.</param>
     /// <exception cref="Core.Linux.LinuxException">The kernel refused the mount.</exception>
-    public FuseDeviceServer(string source, string mountPoint, uint rootMode, FuseSession session, int threads, ILogger log)
+    public FuseDeviceServer(
+        string source, string mountPoint, uint rootMode, FuseSession session, int threads, ILogger log, MountView? view = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         _session = session;
@@ -29,6 +31,7 @@ public sealed partial class FuseDeviceServer : IDisposable
         _log = log;
         _mount = FuseMount.Mount(source, mountPoint, rootMode);
         _channel = new FuseDeviceChannel(_mount.Fd, log);
+        view?.Attach(_channel);
         _running = threads;
         _threads = new Thread[threads];
         for (int i = 0; i < threads; i++)
