@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Coherency.Bench;
+using Coherency.Bench.Microbenchmarks;
 
-RootCommand root = new("Measures virtio-fs daemons from a guest in user space: no virtual machine takes part.") { RunCommand.Create() };
+RootCommand root = new("Measures virtio-fs daemons from a guest in user space: no virtual machine takes part.") { RunCommand.Create(), TableCommand.Create() };
 return root.Parse(args).Invoke();

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Coherency.Core.Fuse;
-using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Guest.Fuse;
@@ -30,15 +29,6 @@ public static class AttachHandshake
         }
     }
 
-    /// <summary>Ends that; a daemon that is gone needs not be told.</summary>
-    public static void End(FuseClient fuse)
-    {
-        try
-        {
-            fuse.RemoveXattr(NodeId.Root, Attribute);
-        }
-        catch (FuseException gone) when (gone.Errno is Errno.ENOTCONN or Errno.ENODATA or Errno.EIO)
-        {
-        }
-    }
+    /// <summary>Ends that.</summary>
+    public static void End(FuseClient fuse) => fuse.RemoveXattr(NodeId.Root, Attribute);
 }

@@ -204,14 +204,21 @@ public sealed class CoherentCache : IDisposable
         _fuse.SetAttr(node, wanted);
     }
 
-    /// <summary>Gives everything back, and tells the daemon that nobody consults the table any more.</summary>
+    /// <summary>Gives everything back, and tells the daemon that nobody consults the table any more, if it is still there.</summary>
     public void Dispose()
     {
         _table.Dispose();
-        AttachHandshake.End(_fuse);
-        foreach ((NodeId node, ulong count) in _references)
+        try
         {
-            _fuse.Forget(node, count);
+            AttachHandshake.End(_fuse);
+            foreach ((NodeId node, ulong count) in _references)
+            {
+                _fuse.Forget(node, count);
+            }
+        }
+        catch (DeviceGoneException)
+        {
+            // With the daemon went all that there was to give back.
         }
     }
 

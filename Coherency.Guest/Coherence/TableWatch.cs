@@ -86,7 +86,15 @@ public sealed class TableWatch : IDisposable
         }
     }
 
-    public void Dispose() => _pulse.Dispose();
+    /// <summary>When this returns, nothing here looks at the table any more.</summary>
+    public void Dispose()
+    {
+        using ManualResetEvent stopped = new(false);
+        if (_pulse.Dispose(stopped))
+        {
+            stopped.WaitOne();
+        }
+    }
 
     internal void EndOwnChange(SlotKey[] slots) => Move(slots, EndStep);
 

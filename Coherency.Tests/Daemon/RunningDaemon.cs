@@ -68,14 +68,19 @@ internal sealed class RunningDaemon : IDisposable
         return _process.ExitCode;
     }
 
-    public void Dispose()
+    /// <summary>Ends it with SIGKILL: it gets to say goodbye to nobody.</summary>
+    public void Kill()
     {
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
             _process.WaitForExit();
         }
+    }
 
+    public void Dispose()
+    {
+        Kill();
         _process.Dispose();
         _ready.Dispose();
     }

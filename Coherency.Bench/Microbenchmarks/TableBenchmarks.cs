@@ -1,0 +1,135 @@
+using BenchmarkDotNet.Attributes;
+using Coherency.Core.Versioning;
+using Coherency.Host.Coherence;
+
+namespace Coherency.Bench.Microbenchmarks;
+
+/// <summary>A reader's side: what every cached answer costs beside the cache itself.</summary>
+public class ReaderBenchmarks
+{
+    private VersionTableWriter _writer = null!;
+    private VersionTableReader _reader = null!;
+    private VersionSample _sample;
+    private readonly byte[] _name = "a-file-name.txt"u8.ToArray();
+
+    [GlobalSetup]
+    public void Open()
+    {
+        _writer = TableOf("reader");
+        _reader = VersionTableReader.Open($"/proc/self/fd/{_writer.Fd}");
+        _sample = _reader.Sample(SlotKey.Inode(12345));
+    }
+
+    [GlobalCleanup]
+    public void Close()
+    {
+        _reader.Dispose();
+        _writer.Dispose();
+    }
+
+    [Benchmark(Description = "check: may this cached answer be used?")]
+    public bool Check() => _reader.IsCurrent(SlotKey.Inode(12345), _sample);
+
+    [Benchmark(Description = "hash of a name of 15 bytes")]
+    public SlotKey Hash() => SlotKey.Name(0x123456789ABCDEF0, _name);
+
+    internal static VersionTableWriter TableOf(string tag) =>
+        VersionTableWriter.CreateAnonymous(new VersionTableDescription(tag, 1, VersionTableLayout.DefaultSlotCount, 1000));
+}
+
+/// <summary>The daemon's side: what a change costs beside its system call.</summary>
+public class WriterBenchmarks
+{
+    private VersionTableWriter _writer = null!;
+
+    [GlobalSetup]
+    public void Open() => _writer = ReaderBenchmarks.TableOf("writer");
+
+    [GlobalCleanup]
+    public void Close() => _writer.Dispose();
+
+    [Benchmark(Description = "begin and end of one slot")]
+    public void BeginAndEnd()
+    {
+        ReadOnlySpan<SlotKey> slots = [SlotKey.Inode(12345)];
+        _writer.Begin(slots);
+        _writer.End(slots);
+    }
+}
+
+/// <summary>A whole change of two slots (as CREATE and WRITE make them, roughly), by the number of guests that are attached.</summary>
+public class ViewBenchmarks
+{
+    private ShareGroup _group = null!;
+    private TableView[] _views = [];
+
+    [Params(0, 1, 10, 100)]
+    public int Views { get; set; }
+
+    [GlobalSetup]
+    public void Open()
+    {
+        _group = new ShareGroup();
+        _views = [.. Enumerable.Range(0, Views).Select(i => new TableView(_group, ReaderBenchmarks.TableOf($"v{i}")))];
+        foreach (TableView view in _views)
+        {
+            view.Attach();
+        }
+    }
+
+    [GlobalCleanup]
+    public void Close()
+    {
+        foreach (TableView view in _views)
+        {
+            view.Dispose();
+        }
+    }
+
+    [Benchmark(Description = "a change of two slots")]
+    public void Change()
+    {
+        using MutationScope scope = _group.Begin(null, [TouchedObject.Inode(12345), TouchedObject.Inode(54321)]);
+    }
+}
+
+/// <summary>Changes of different inodes by several threads at once, in ten views.</summary>
+public class ThreadBenchmarks
+{
+    private const int ChangesPerThread = 10_000;
+
+    private ShareGroup _group = null!;
+    private TableView[] _views = [];
+
+    [Params(1, 2)]
+    public int Threads { get; set; }
+
+    [GlobalSetup]
+    public void Open()
+    {
+        _group = new ShareGroup();
+        _views = [.. Enumerable.Range(0, 10).Select(i => new TableView(_group, ReaderBenchmarks.TableOf($"v{i}")))];
+        foreach (TableView view in _views)
+        {
+            view.Attach();
+        }
+    }
+
+    [GlobalCleanup]
+    public void Close()
+    {
+        foreach (TableView view in _views)
+        {
+            view.Dispose();
+        }
+    }
+
+    [Benchmark(Description = "a change of one slot, each thread", OperationsPerInvoke = ChangesPerThread)]
+    public void Change() => Parallel.For(0, Threads, new ParallelOptions { MaxDegreeOfParallelism = Threads }, thread =>
+    {
+        for (int i = 0; i < ChangesPerThread; i++)
+        {
+            using MutationScope scope = _group.Begin(null, [TouchedObject.Inode((ulong)((thread * 100_000) + (i * 8)))]);
+        }
+    });
+}
