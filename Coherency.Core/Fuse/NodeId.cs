@@ -8,6 +8,14 @@ public readonly record struct NodeId(ulong Value)
     /// <summary>The share's root directory: FUSE_ROOT_ID.</summary>
     public static readonly NodeId Root = new(1);
 
+    /// <summary>
+    /// Marks ids that are not their inode's key, because another inode has it. No key has all of these bits. What a client
+    /// knows of such an inode, or of a name in such a directory, no slot of the version table governs: it must not be cached.
+    /// </summary>
+    public const ulong DisplacedMark = 0xFFFFUL << 42;
+
+    public bool IsDisplaced => (Value & DisplacedMark) == DisplacedMark;
+
     public override string ToString() => $"{Value:x}";
 }
 

@@ -21,12 +21,16 @@ internal sealed class ServeCommand : Command
         HelpName = "MICROSECONDS",
     };
 
+    private readonly Option<string?> _tableDir = new("--table-dir") { Description = "Where the guests' version tables are kept, as NAME.table; beside their sockets when not given", HelpName = "DIR" };
+    private readonly Option<int?> _tableSlots = new("--table-slots") { Description = "Slots of each version table, a power of two of 8 bytes each", HelpName = "N" };
+    private readonly Option<int?> _daxWindow = new("--dax-window") { Description = "Offer a DAX window of that many MiB beside the table (QEMU 11.1; nothing is mapped into it yet)", HelpName = "MIB" };
+
     public ServeCommand()
         : base("serve", "Share directories with virtual machines over vhost-user")
     {
         _share.AddTo(this);
         _logging.AddTo(this);
-        foreach (Option option in (Option[])[_guests, _tag, _config, _queues, _helpers, _poll])
+        foreach (Option option in (Option[])[_guests, _tag, _config, _queues, _helpers, _poll, _tableDir, _tableSlots, _daxWindow])
         {
             Options.Add(option);
         }
@@ -57,6 +61,9 @@ internal sealed class ServeCommand : Command
                     NumRequestQueues = parsed.GetValue(_queues) ?? share.NumRequestQueues,
                     ThreadPoolSize = parsed.GetValue(_helpers) ?? share.ThreadPoolSize,
                     PollUs = parsed.GetValue(_poll) ?? share.PollUs,
+                    TableDir = parsed.GetValue(_tableDir),
+                    TableSlots = parsed.GetValue(_tableSlots) ?? share.TableSlots,
+                    DaxWindowMib = parsed.GetValue(_daxWindow) ?? share.DaxWindowMib,
                 },
             ],
         };

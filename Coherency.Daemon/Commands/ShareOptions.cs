@@ -14,7 +14,7 @@ internal sealed class ShareOptions
 
     private readonly Option<CacheMode> _cache = new("--cache")
     {
-        Description = "What guests may cache: never, auto (names and attributes for 1 s), metadata (no data), always (all, for a day)",
+        Description = "What guests may cache: coherent (everything, for ever, and never stale, in guests that mount with the module; auto in others), auto (names and attributes for 1 s), never, metadata (no data), always (all, for a day, stale or not)",
         DefaultValueFactory = _ => Standard.Cache,
     };
 

@@ -1,6 +1,10 @@
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Coherency.Core.Versioning;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Daemon.Commands;
+using Coherency.Host.Server;
 
 namespace Coherency.Daemon.Configuration;
 
@@ -8,6 +12,7 @@ namespace Coherency.Daemon.Configuration;
 public static class ConfigurationFile
 {
     private const int TagBytesMax = 36;
+    private const string TableExtension = ".table";
     private const int QueuesMax = 64;
     private const int HelpersMax = 64;
     private const int PollMicrosecondsMax = 10_000;
@@ -73,7 +78,40 @@ public static class ConfigurationFile
         }
 
         CheckTimeouts(share);
+        CheckTable(share);
     }
+
+    private static void CheckTable(ShareConfiguration share)
+    {
+        if (!VersionTableLayout.IsSlotCount(share.TableSlots))
+        {
+            throw new UsageException($"--table-slots {share.TableSlots}: a power of two from {VersionTableConstants.SlotsMin} to {VersionTableConstants.SlotsMax} is possible");
+        }
+
+        long tableBytes = VersionTableLayout.MemoryBytes(share.TableSlots);
+        if (share.DaxWindowMib != 0 && (!BitOperations.IsPow2(share.DaxWindowMib) || ((long)share.DaxWindowMib << 20) < 2 * tableBytes))
+        {
+            throw new UsageException($"--dax-window {share.DaxWindowMib}: a power of two is possible, at least twice the {tableBytes >> 20} MiB of the version table");
+        }
+
+        if (share.Writeback && CountCoherentWriters(share) > 1)
+        {
+            throw new UsageException(
+                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: with --cache coherent it is possible only if one guest writes share {share.SharedDir}. Give --cache auto, or make the others read-only");
+        }
+    }
+
+    private static int CountCoherentWriters(ShareConfiguration share) =>
+        share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent)
+            ? share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly))
+            : 0;
+
+    /// <summary>What the guest may cache.</summary>
+    public static CacheMode CacheOf(ShareConfiguration share, GuestConfiguration guest) => guest.Cache ?? share.Cache;
+
+    /// <summary>Where the guest's version table is.</summary>
+    public static string TablePathOf(ShareConfiguration share, GuestConfiguration guest) =>
+        Path.GetFullPath(share.TableDir is null ? guest.Socket + TableExtension : Path.Combine(share.TableDir, guest.Name + TableExtension));
 
     /// <summary>What the guest mounts.</summary>
     public static string TagOf(ShareConfiguration share, GuestConfiguration guest) =>

@@ -1,3 +1,4 @@
+using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 
@@ -23,7 +24,7 @@ public sealed record ShareConfiguration
     /// <summary>What guests mount, at most 36 bytes; the directory's name when not given.</summary>
     public string? Tag { get; set; }
 
-    public CacheMode Cache { get; set; } = CacheMode.Auto;
+    public CacheMode Cache { get; set; } = CacheMode.Coherent;
 
     /// <summary>Timeouts of the cache mode, replaced; seconds.</summary>
     public double? EntryTimeout { get; set; }
@@ -61,6 +62,15 @@ public sealed record ShareConfiguration
     /// <summary>Longest look for the next request before sleeping, in microseconds.</summary>
     public int PollUs { get; set; } = Defaults.PollMicroseconds;
 
+    /// <summary>Slots of each guest's version table, a power of two.</summary>
+    public int TableSlots { get; set; } = VersionTableLayout.DefaultSlotCount;
+
+    /// <summary>Where the guests' version tables are, as NAME.table; beside their sockets when not given.</summary>
+    public string? TableDir { get; set; }
+
+    /// <summary>MiB of the DAX window that QEMU is asked for beside a table, less the table's; 0 for none.</summary>
+    public int DaxWindowMib { get; set; }
+
     internal PassthroughOptions ToPassthroughOptions() => new()
     {
         SharedDirectory = SharedDir,
@@ -73,7 +83,8 @@ public sealed record ShareConfiguration
 
     internal SessionOptions ToSessionOptions(CacheMode? cacheOfGuest = null)
     {
-        CachePolicy policy = CachePolicy.For(cacheOfGuest ?? Cache);
+        CacheMode mode = cacheOfGuest ?? Cache;
+        CachePolicy policy = CachePolicy.For(mode == CacheMode.Coherent ? CacheMode.Auto : mode);
         return new SessionOptions
         {
             Cache = policy with

@@ -1,4 +1,5 @@
 using Coherency.Daemon.Configuration;
+using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 using Coherency.Host.Transports.VhostUser;
@@ -14,6 +15,7 @@ public sealed partial class GuestServer : IDisposable
     private readonly LockWaitQueue _lockWaits = new();
     private readonly List<PassthroughShare> _shares = [];
     private readonly List<GuestEndpoint> _endpoints = [];
+    private readonly CoherentShares _coherent = new();
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
     public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers)
@@ -23,10 +25,13 @@ public sealed partial class GuestServer : IDisposable
         DescriptorBudget.Process.Exhausted += ReportExhausted;
         try
         {
-            foreach (ShareConfiguration share in configuration.Shares)
+            ShareGroup[] groups = CoherentShares.GroupOverlapping([.. configuration.Shares.Select(share => share.SharedDir)]);
+            for (int i = 0; i < groups.Length; i++)
             {
-                Open(share);
+                Open(configuration.Shares[i], groups[i]);
             }
+
+            _coherent.Start();
         }
         catch
         {
@@ -46,6 +51,7 @@ public sealed partial class GuestServer : IDisposable
             endpoint.Dispose();
         }
 
+        _coherent.Dispose();
         foreach (PassthroughShare share in _shares)
         {
             share.Dispose();
@@ -57,26 +63,29 @@ public sealed partial class GuestServer : IDisposable
 
     private void ReportExhausted(string message) => LogExhausted(_log, message);
 
-    private void Open(ShareConfiguration configuration)
+    private void Open(ShareConfiguration configuration, ShareGroup group)
     {
-        PassthroughShare share = new(configuration.ToPassthroughOptions());
+        PassthroughShare share = new(configuration.ToPassthroughOptions(), group);
         _shares.Add(share);
         foreach (GuestConfiguration guest in configuration.Guests)
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.{guest.Name}");
-            FuseSession session = new(OpenFileSystem, configuration.ToSessionOptions(guest.Cache), _lockWaits, log);
-            _endpoints.Add(new GuestEndpoint(ToGuestOptions(configuration, guest), session, _lockWaits, log));
+            TableView? view = _coherent.OpenView(share, configuration, guest);
+            FuseSession session = new(OpenFileSystem, configuration.ToSessionOptions(guest.Cache), _lockWaits, log, view);
+            _endpoints.Add(new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, _lockWaits, log));
 
-            IFileSystem OpenFileSystem() => ShareAccess.Open(share, guest.Readonly ?? configuration.Readonly);
+            IFileSystem OpenFileSystem() => ShareAccess.Open(share, guest.Readonly ?? configuration.Readonly, view);
         }
     }
 
-    private static GuestOptions ToGuestOptions(ShareConfiguration share, GuestConfiguration guest) => new()
+    private static GuestOptions ToGuestOptions(ShareConfiguration share, GuestConfiguration guest, TableView? view) => new()
     {
         Name = guest.Name,
         SocketPath = guest.Socket,
         Tag = ConfigurationFile.TagOf(share, guest),
         RequestQueues = guest.NumRequestQueues ?? share.NumRequestQueues,
+        Table = view?.Table,
+        DaxWindowBytes = view is null || share.DaxWindowMib == 0 ? 0 : ((long)share.DaxWindowMib << 20) - view.Table.MemoryBytes,
         Queue = new QueueOptions(guest.PollUs ?? share.PollUs, guest.ThreadPoolSize ?? share.ThreadPoolSize),
     };
 

@@ -62,9 +62,6 @@ internal enum InodeRecordFlags : byte
 {
     None = 0,
 
-    /// <summary>Its key was taken by another inode: the node id is not the key.</summary>
-    Displaced = 1,
-
     /// <summary>The handle is in the shard's dictionary.</summary>
-    Spilled = 2,
+    Spilled = 1,
 }

@@ -1,3 +1,4 @@
+using Coherency.Core.Fuse;
 using System.Runtime.CompilerServices;
 using Coherency.Core.Linux;
 
@@ -59,7 +60,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
             {
                 number = Add(InodeTable.Candidate(key, attempt), identity, attributes, fd);
                 fd = -1;
-                NoteDisplacement(number, attempt);
+                NoteDisplacement(attempt);
             }
 
             return Reference(number);
@@ -228,11 +229,10 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
         (_spilledHandles ??= []).Add(record.Node, handle.ToArray());
     }
 
-    private void NoteDisplacement(int number, int attempt)
+    private void NoteDisplacement(int attempt)
     {
         if (attempt > 0)
         {
-            At(number).Flags |= InodeRecordFlags.Displaced;
             _displaced++;
             _displacementMax = Math.Max(_displacementMax, attempt);
         }
@@ -247,7 +247,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
             _spilledHandles!.Remove(record.Node);
         }
 
-        if ((record.Flags & InodeRecordFlags.Displaced) != 0)
+        if (new NodeId(record.Node).IsDisplaced)
         {
             _displaced--;
         }

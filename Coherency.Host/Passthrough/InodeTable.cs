@@ -1,3 +1,4 @@
+using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 
 namespace Coherency.Host.Passthrough;
@@ -72,11 +73,16 @@ internal sealed class InodeTable
     {
         const ulong shardMask = ~(ulong.MaxValue >> ShardBits);
         const ulong step = 0x9E3779B97F4A7C15;
-        return attempt == 0 ? key : Usable((key & shardMask) | ((key + ((ulong)attempt * step)) & ~shardMask));
+        return attempt == 0 ? key : (key & shardMask) | ((key + ((ulong)attempt * step)) & ~shardMask) | NodeId.DisplacedMark;
     }
 
-    /// <summary>0 and 1 are reserved on the wire (no inode, the root).</summary>
-    private static ulong Usable(ulong key) => key <= NodeIdReservedMax ? key + NodeIdReservedMax + 1 : key;
+    /// <summary>0 and 1 are reserved on the wire (no inode, the root), and one bit of the mark tells displaced ids from keys.</summary>
+    private static ulong Usable(ulong hash)
+    {
+        const ulong oneBitOfMark = NodeId.DisplacedMark & ~(NodeId.DisplacedMark - 1);
+        ulong key = new NodeId(hash).IsDisplaced ? hash & ~oneBitOfMark : hash;
+        return key <= NodeIdReservedMax ? key + NodeIdReservedMax + 1 : key;
+    }
 
     private const ulong NodeIdReservedMax = 1;
 

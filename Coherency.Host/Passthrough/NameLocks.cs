@@ -1,4 +1,4 @@
-using Coherency.Host.Coherence;
+using Coherency.Core.Versioning;
 
 namespace Coherency.Host.Passthrough;
 

@@ -46,7 +46,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         Errno errno;
-        using (Mutate([SlotKey.Inode(inode.Key)]))
+        using (Mutate([TouchedObject.Inode(inode.Key)]))
         {
             errno = Apply(change, inode, path.Fd, use.IsEmpty ? -1 : use.File.Fd);
         }

@@ -46,10 +46,10 @@ public sealed unsafe partial class PassthroughFileSystem
             return path.Errno;
         }
 
-        SlotKey nameSlot = SlotKey.Name(directory.Key, name.Bytes);
-        using NameLockScope nameLock = _share.NameLocks.Enter(nameSlot);
+        TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
+        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
         Errno errno;
-        using (Mutate([nameSlot, SlotKey.Inode(directory.Key)]))
+        using (Mutate([entryName, TouchedObject.Inode(directory.Key)]))
         {
             using CredentialScope credentials = ThreadCredentials.Assume(caller);
             errno = credentials.Errno == Errno.None ? MakeAt(path.Fd, name.Pointer, node).ToErrno() : credentials.Errno;
@@ -105,9 +105,9 @@ public sealed unsafe partial class PassthroughFileSystem
 
     private Errno LinkInto(in PinnedInode inode, int fd, in PinnedInode directory, int directoryFd, EntryName newName)
     {
-        SlotKey nameSlot = SlotKey.Name(directory.Key, newName.Bytes);
-        using NameLockScope nameLock = _share.NameLocks.Enter(nameSlot);
-        using MutationScope scope = Mutate([nameSlot, SlotKey.Inode(directory.Key), SlotKey.Inode(inode.Key)]);
+        TouchedObject entryName = TouchedObject.NameIn(directory.Key, newName);
+        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
+        using MutationScope scope = Mutate([entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(inode.Key)]);
         // By the link in /proc, because AT_EMPTY_PATH asks for a capability; it leads to the inode, even if that is a symlink.
         ProcPath source = new(fd);
         return Libc.LinkAt(OpenFlags.AT_FDCWD, source.Pointer, directoryFd, newName.Pointer, OpenFlags.AT_SYMLINK_FOLLOW).ToErrno();
@@ -126,12 +126,12 @@ public sealed unsafe partial class PassthroughFileSystem
             return path.Errno;
         }
 
-        SlotKey nameSlot = SlotKey.Name(directory.Key, name.Bytes);
-        using NameLockScope nameLock = _share.NameLocks.Enter(nameSlot);
+        TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
+        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
         using NameTarget removed = _share.Resolver.Identify(path.Fd, name.Pointer);
         _share.KeepUsable(removed.Inode);
-        ReadOnlySpan<SlotKey> slots = [nameSlot, SlotKey.Inode(directory.Key), SlotKey.Inode(removed.Key)];
-        using MutationScope scope = Mutate(removed.Exists ? slots : slots[..2]);
+        ReadOnlySpan<TouchedObject> touched = [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(removed.Key)];
+        using MutationScope scope = Mutate(removed.Exists ? touched : touched[..2]);
         return Libc.UnlinkAt(path.Fd, name.Pointer, flags).ToErrno();
     }
 
@@ -151,9 +151,9 @@ public sealed unsafe partial class PassthroughFileSystem
             return Errno.EINVAL;
         }
 
-        SlotKey from = SlotKey.Name(directory.Key, name.Bytes);
-        SlotKey to = SlotKey.Name(newDirectory.Key, newName.Bytes);
-        using NameLockScope nameLocks = _share.NameLocks.Enter(from, to);
+        TouchedObject from = TouchedObject.NameIn(directory.Key, name);
+        TouchedObject to = TouchedObject.NameIn(newDirectory.Key, newName);
+        using NameLockScope nameLocks = _share.NameLocks.Enter(from.Slot, to.Slot);
         using NameTarget moved = _share.Resolver.Identify(path.Fd, name.Pointer);
         using NameTarget replaced = _share.Resolver.Identify(newPath.Fd, newName.Pointer);
         if ((flags & OpenFlags.RENAME_EXCHANGE) == 0)
@@ -161,9 +161,9 @@ public sealed unsafe partial class PassthroughFileSystem
             _share.KeepUsable(replaced.Inode);
         }
 
-        Span<SlotKey> slots = stackalloc SlotKey[6];
-        int count = CollectRenameSlots(slots, from, to, directory.Key, newDirectory.Key, moved, replaced);
-        using MutationScope scope = Mutate(slots[..count]);
+        Span<TouchedObject> touched = stackalloc TouchedObject[MutationScope.TouchedMax];
+        int count = CollectTouchedByRename(touched, from, to, directory.Key, newDirectory.Key, moved, replaced);
+        using MutationScope scope = Mutate(touched[..count]);
         // A whiteout is a device node, which is made with the caller's ids.
         using CredentialScope credentials = (flags & OpenFlags.RENAME_WHITEOUT) != 0 ? ThreadCredentials.Assume(caller) : default;
         return credentials.Errno == Errno.None
@@ -171,22 +171,22 @@ public sealed unsafe partial class PassthroughFileSystem
             : credentials.Errno;
     }
 
-    private static int CollectRenameSlots(
-        Span<SlotKey> slots, SlotKey from, SlotKey to, ulong directory, ulong newDirectory, in NameTarget moved, in NameTarget replaced)
+    private static int CollectTouchedByRename(
+        Span<TouchedObject> touched, TouchedObject from, TouchedObject to, ulong directory, ulong newDirectory, in NameTarget moved, in NameTarget replaced)
     {
-        slots[0] = from;
-        slots[1] = to;
-        slots[2] = SlotKey.Inode(directory);
-        slots[3] = SlotKey.Inode(newDirectory);
+        touched[0] = from;
+        touched[1] = to;
+        touched[2] = TouchedObject.Inode(directory);
+        touched[3] = TouchedObject.Inode(newDirectory);
         int count = 4;
         if (moved.Exists)
         {
-            slots[count++] = SlotKey.Inode(moved.Key);
+            touched[count++] = TouchedObject.Inode(moved.Key);
         }
 
         if (replaced.Exists)
         {
-            slots[count++] = SlotKey.Inode(replaced.Key);
+            touched[count++] = TouchedObject.Inode(replaced.Key);
         }
 
         return count;

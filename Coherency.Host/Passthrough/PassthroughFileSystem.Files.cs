@@ -52,7 +52,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
         int fd;
         bool truncates = (hostFlags & OpenFlags.O_TRUNC) != 0;
-        using (truncates ? Mutate([SlotKey.Inode(inode.Key)]) : default)
+        using (truncates ? Mutate([TouchedObject.Inode(inode.Key)]) : default)
         {
             using SuidKillScope kill = ThreadCredentials.KillSuidGid(killSuidGid && truncates);
             fd = _share.OpenReal(inode, hostFlags);
@@ -122,9 +122,9 @@ public sealed unsafe partial class PassthroughFileSystem
     private Errno CreateNew(
         in Caller caller, in PinnedInode directory, int directoryFd, EntryName name, int flags, uint mode, out Entry entry, out FileHandle handle)
     {
-        SlotKey nameSlot = SlotKey.Name(directory.Key, name.Bytes);
-        using NameLockScope nameLock = _share.NameLocks.Enter(nameSlot);
-        using MutationScope scope = Mutate([nameSlot, SlotKey.Inode(directory.Key)]);
+        TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
+        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
+        using MutationScope scope = Mutate([entryName, TouchedObject.Inode(directory.Key)]);
         int openFlags = (HostFlags(flags) & ~OpenFlags.O_TRUNC) | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW;
         return OpenNew(caller, directory, directoryFd, name.Pointer, openFlags, mode, out entry, out handle);
     }
@@ -261,7 +261,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         use.File.WasWritten = true;
-        using MutationScope scope = Mutate([SlotKey.Inode(use.File.InodeKey)]);
+        using MutationScope scope = Mutate([TouchedObject.Inode(use.File.InodeKey)]);
         using SuidKillScope kill = ThreadCredentials.KillSuidGid((flags & FuseWriteFlags.KillSuidgid) != 0);
         while (count > 0)
         {
@@ -357,7 +357,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         use.File.WasWritten = true;
-        using MutationScope scope = Mutate([SlotKey.Inode(use.File.InodeKey)]);
+        using MutationScope scope = Mutate([TouchedObject.Inode(use.File.InodeKey)]);
         return Libc.Fallocate(use.File.Fd, mode, offset, length).ToErrno();
     }
 
@@ -387,7 +387,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         to.File.WasWritten = true;
-        using MutationScope scope = Mutate([SlotKey.Inode(to.File.InodeKey)]);
+        using MutationScope scope = Mutate([TouchedObject.Inode(to.File.InodeKey)]);
         nuint most = (nuint)Math.Min(length, int.MaxValue & ~0xFFFUL);
         copied = Libc.CopyFileRange(from.File.Fd, &sourceOffset, to.File.Fd, &targetOffset, most, 0);
         return copied.ToErrno();

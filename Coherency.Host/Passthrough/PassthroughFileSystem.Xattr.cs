@@ -36,7 +36,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
-        using MutationScope scope = Mutate([SlotKey.Inode(inode.Key)]);
+        using MutationScope scope = Mutate([TouchedObject.Inode(inode.Key)]);
         using SuidKillScope kill = ThreadCredentials.KillSuidGid(killSgid);
         fixed (byte* buffer = value)
         {
@@ -73,7 +73,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
-        using MutationScope scope = Mutate([SlotKey.Inode(inode.Key)]);
+        using MutationScope scope = Mutate([TouchedObject.Inode(inode.Key)]);
         return Libc.RemoveXattr(path.Pointer, name.Pointer).ToErrno();
     }
 

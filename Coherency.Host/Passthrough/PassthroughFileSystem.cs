@@ -16,21 +16,19 @@ namespace Coherency.Host.Passthrough;
 public sealed unsafe partial class PassthroughFileSystem : IFileSystem
 {
     private readonly PassthroughShare _share;
+    private readonly ShareView? _view;
     private readonly ReferenceCounts _references = new();
     private readonly HandleTable _handles;
     private readonly LockTable _locks;
 
-    internal PassthroughFileSystem(PassthroughShare share, int sessionId)
+    internal PassthroughFileSystem(PassthroughShare share, ShareView? view)
     {
         _share = share;
-        SessionId = sessionId;
+        _view = view;
         int openMax = share.Options.OpenFilesPerSessionMax ?? share.Budget.Limit / 4;
         _handles = new HandleTable(openMax, share.Inodes, share.Budget);
         _locks = new LockTable(share.Inodes, share.Budget);
     }
-
-    /// <summary>Tells the sessions of a share apart, for <see cref="IMutationObserver"/>.</summary>
-    public int SessionId { get; }
 
     /// <summary>Files and directories that the session has open.</summary>
     public int OpenHandles => _handles.OpenCount;
@@ -69,7 +67,6 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
             Node = new NodeId(inode.Node),
             Attributes = attributes,
             IsSubmount = inode.Mount != parentMount && inode.IsDirectory && _share.Options.AnnounceSubmounts,
-            IsUncacheable = inode.IsUncacheable,
         };
         if (_references.Add(inode.Node))
         {
@@ -79,7 +76,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
         return entry;
     }
 
-    private MutationScope Mutate(ReadOnlySpan<SlotKey> slots) => _share.Mutations.Begin(SessionId, slots);
+    private MutationScope Mutate(ReadOnlySpan<TouchedObject> touched) => _share.Group.Begin(_view, touched);
 
     private static Errno ReadAttributes(int fd, out statx attributes) =>
         Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, InodeResolver.AttributesWanted, out attributes).ToErrno();

@@ -14,12 +14,13 @@ public sealed unsafe class PassthroughShare : IDisposable
 
     private readonly int _rootFd;
     private readonly DescriptorCache _cache;
-    private int _sessions;
 
+    /// <param name="group">The clients of all shares that overlap this one; a group of its own when not given.</param>
     /// <exception cref="ShareException">The directory cannot be shared; the message says why.</exception>
-    public PassthroughShare(PassthroughOptions options)
+    public PassthroughShare(PassthroughOptions options, ShareGroup? group = null)
     {
         Options = options;
+        Group = group ?? new ShareGroup();
         _rootFd = OpenRoot(options.SharedDirectory);
         Mounts = new MountTable(options.InodeFileHandles);
         _cache = new DescriptorCache(options.CachedDescriptorsMax, options.Budget);
@@ -42,7 +43,7 @@ public sealed unsafe class PassthroughShare : IDisposable
     internal ulong RootIno { get; }
 
     /// <summary>Every change that sessions make passes here.</summary>
-    public ShareMutations Mutations { get; } = new();
+    public ShareGroup Group { get; }
 
     /// <summary>Inodes that sessions hold now, the root included.</summary>
     public int InodeCount => Inodes.Count;
@@ -58,7 +59,8 @@ public sealed unsafe class PassthroughShare : IDisposable
     internal DescriptorBudget Budget => Options.Budget;
 
     /// <summary>Starts serving one more guest, independent of all others.</summary>
-    public PassthroughFileSystem OpenSession() => new(this, Interlocked.Increment(ref _sessions));
+    /// <param name="view">How the guest learns of the others' changes, so that it is not told of its own; if it learns at all.</param>
+    public PassthroughFileSystem OpenSession(ShareView? view = null) => new(this, view);
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 
 namespace Coherency.Host.Passthrough;
@@ -32,13 +33,11 @@ internal ref struct PinnedInode
 
     public readonly bool IsDirectory => FileType == StatFlags.S_IFDIR;
 
-    public readonly bool IsUncacheable => (_record.Flags & InodeRecordFlags.Displaced) != 0;
-
     /// <summary>A descriptor that the record owns, or -1.</summary>
     public readonly int OwnFd => Volatile.Read(ref _record.Fd);
 
     /// <summary>The inode key: of what it is, even where it had to take another node id.</summary>
-    public readonly ulong Key => IsUncacheable ? _table.KeyOf(Identity()) : Node;
+    public readonly ulong Key => new NodeId(Node).IsDisplaced ? _table.KeyOf(Identity()) : Node;
 
     public readonly bool Matches(in statx attributes) => _record.Matches(attributes);
 

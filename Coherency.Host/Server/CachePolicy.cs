@@ -16,12 +16,18 @@ public enum CacheMode
 
     /// <summary>Everything for a day. Right only if nobody else changes the share.</summary>
     Always,
+
+    /// <summary>Everything for ever, by clients that consult the version table; <see cref="Auto"/> for those that do not.</summary>
+    Coherent,
 }
 
 /// <summary>What one session tells its client about caching. Timeouts of zero forbid it.</summary>
 public sealed record CachePolicy
 {
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
+
+    /// <summary>Longer than any mount lives; a client's kernel adds it to its clock, which the largest numbers would overflow.</summary>
+    private static readonly TimeSpan Unlimited = TimeSpan.FromDays(36_500);
 
     public required CacheMode Mode { get; init; }
 
@@ -37,17 +43,25 @@ public sealed record CachePolicy
     public FuseOpenReplyFlags FileFlags => Mode switch
     {
         CacheMode.Never or CacheMode.Metadata => FuseOpenReplyFlags.DirectIo,
-        CacheMode.Always => FuseOpenReplyFlags.KeepCache,
+        CacheMode.Always or CacheMode.Coherent => FuseOpenReplyFlags.KeepCache,
         _ => FuseOpenReplyFlags.None,
     };
 
     public FuseOpenReplyFlags DirectoryFlags => Mode switch
     {
-        CacheMode.Metadata or CacheMode.Always => FuseOpenReplyFlags.CacheDir | FuseOpenReplyFlags.KeepCache,
+        CacheMode.Metadata or CacheMode.Always or CacheMode.Coherent => FuseOpenReplyFlags.CacheDir | FuseOpenReplyFlags.KeepCache,
         _ => FuseOpenReplyFlags.None,
     };
 
-    public bool CachesSymlinks => Mode is CacheMode.Metadata or CacheMode.Always;
+    public bool CachesSymlinks => Mode is CacheMode.Metadata or CacheMode.Always or CacheMode.Coherent;
+
+    /// <summary>The same, for what must be asked for each time.</summary>
+    public CachePolicy WithoutTimeouts() => For(Mode is CacheMode.Never or CacheMode.Metadata ? CacheMode.Never : CacheMode.Auto) with
+    {
+        EntryTimeout = TimeSpan.Zero,
+        AttributeTimeout = TimeSpan.Zero,
+        NegativeTimeout = TimeSpan.Zero,
+    };
 
     /// <summary>The policy that a mode's name stands for.</summary>
     public static CachePolicy For(CacheMode mode)
@@ -56,6 +70,7 @@ public sealed record CachePolicy
         {
             CacheMode.Never => TimeSpan.Zero,
             CacheMode.Auto => TimeSpan.FromSeconds(1),
+            CacheMode.Coherent => Unlimited,
             _ => Day,
         };
         return new CachePolicy { Mode = mode, EntryTimeout = timeout, AttributeTimeout = timeout, NegativeTimeout = timeout };

@@ -16,9 +16,6 @@ public struct Entry
 
     /// <summary>It is the root of another mount than its parent's.</summary>
     public bool IsSubmount;
-
-    /// <summary>Its key is shared with another live inode: never to be cached by the client.</summary>
-    public bool IsUncacheable;
 }
 
 /// <summary>Fields of a FUSE_SETATTR request; <see cref="Valid"/> says which count.</summary>

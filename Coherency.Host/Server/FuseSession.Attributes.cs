@@ -37,10 +37,11 @@ public sealed partial class FuseSession
         Errno error = files.GetAttributes(request.Node, handle, out statx attributes);
         if (error == Errno.None)
         {
+            TimeSpan timeout = CacheOf(request.Node).AttributeTimeout;
             request.Reply(new fuse_statx_out
             {
-                attr_valid = Seconds(_options.Cache.AttributeTimeout),
-                attr_valid_nsec = Nanoseconds(_options.Cache.AttributeTimeout),
+                attr_valid = Seconds(timeout),
+                attr_valid_nsec = Nanoseconds(timeout),
                 stat = AttributeEncoder.ToStatx(attributes),
             });
         }

@@ -21,7 +21,7 @@ public sealed partial class FuseSession
         Errno error = files.OpenDirectory(request.Node, out FileHandle handle);
         if (error == Errno.None)
         {
-            request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)_options.Cache.DirectoryFlags });
+            request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)CacheOf(request.Node).DirectoryFlags });
         }
 
         return error;
@@ -93,7 +93,7 @@ public sealed partial class FuseSession
         public void AddPlus(in DirectoryPosition position, ReadOnlySpan<byte> name, in Entry entry)
         {
             Span<byte> record = NextRecord(name.Length);
-            fuse_entry_out encoded = entry.Node.Value == 0 ? default : _session!.BuildEntry(entry);
+            fuse_entry_out encoded = entry.Node.Value == 0 ? default : _session!.BuildEntry(_request!.Node, entry);
             System.Runtime.InteropServices.MemoryMarshal.Write(record, encoded);
             Write(record[sizeof(fuse_entry_out)..], position, name);
         }

@@ -16,9 +16,10 @@ public sealed partial class FuseSession
         }
 
         Errno error = files.Lookup(request.Node, name, out Entry entry);
-        if (error == Errno.ENOENT && _options.Cache.NegativeTimeout > TimeSpan.Zero)
+        TimeSpan negativeTimeout = CacheOf(request.Node).NegativeTimeout;
+        if (error == Errno.ENOENT && negativeTimeout > TimeSpan.Zero)
         {
-            request.Reply(BuildNegativeEntry());
+            request.Reply(BuildNegativeEntry(negativeTimeout));
             return Errno.None;
         }
 
@@ -171,7 +172,7 @@ public sealed partial class FuseSession
     {
         if (error == Errno.None)
         {
-            request.Reply(BuildEntry(entry));
+            request.Reply(BuildEntry(request.Node, entry));
         }
 
         return error;

@@ -18,7 +18,7 @@ public sealed unsafe partial class FuseSession
         Errno error = files.Open(request.Node, (int)arguments.flags, KillsSuidGid(arguments.open_flags), out FileHandle handle);
         if (error == Errno.None)
         {
-            request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)_options.Cache.FileFlags });
+            request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)CacheOf(request.Node).FileFlags });
         }
 
         return error;
@@ -197,8 +197,8 @@ public sealed unsafe partial class FuseSession
         {
             request.Reply(new EntryAndOpen
             {
-                Entry = BuildEntry(entry),
-                Open = new fuse_open_out { fh = handle.Value, open_flags = (uint)_options.Cache.FileFlags },
+                Entry = BuildEntry(request.Node, entry),
+                Open = new fuse_open_out { fh = handle.Value, open_flags = (uint)CacheOf(entry.Node).FileFlags },
             });
         }
 

@@ -85,7 +85,7 @@ public sealed partial class FuseSession
         flags |= When(_options.Writeback, FuseInitFlags.WritebackCache);
         flags |= When(_options.KillPrivV2, FuseInitFlags.HandleKillprivV2);
         flags |= When(_options.PosixAcl, FuseInitFlags.PosixAcl);
-        flags |= When(_options.Cache.CachesSymlinks, FuseInitFlags.CacheSymlinks);
+        flags |= When(_options.Cache.CachesSymlinks || _view is not null, FuseInitFlags.CacheSymlinks);
         flags |= When(_options.AnnounceSubmounts, FuseInitFlags.Submounts);
         flags |= When(_options.AllowMmap, FuseInitFlags.DirectIoAllowMmap);
         return flags;

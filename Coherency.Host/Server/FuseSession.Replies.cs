@@ -7,11 +7,11 @@ namespace Coherency.Host.Server;
 /// <summary>Replies that several operations share, and what they say about caching.</summary>
 public sealed partial class FuseSession
 {
-    private fuse_entry_out BuildEntry(in Entry entry)
+    /// <param name="parent">The directory that the entry is in.</param>
+    private fuse_entry_out BuildEntry(NodeId parent, in Entry entry)
     {
-        CachePolicy cache = _options.Cache;
-        TimeSpan entryTimeout = entry.IsUncacheable ? TimeSpan.Zero : cache.EntryTimeout;
-        TimeSpan attributeTimeout = entry.IsUncacheable ? TimeSpan.Zero : cache.AttributeTimeout;
+        TimeSpan entryTimeout = parent.IsDisplaced ? TimeSpan.Zero : CacheOf(entry.Node).EntryTimeout;
+        TimeSpan attributeTimeout = CacheOf(entry.Node).AttributeTimeout;
         return new fuse_entry_out
         {
             nodeid = entry.Node.Value,
@@ -24,21 +24,25 @@ public sealed partial class FuseSession
     }
 
     /// <summary>Node id 0: the name does not exist, and may be believed not to for the given time.</summary>
-    private fuse_entry_out BuildNegativeEntry() => new()
+    private static fuse_entry_out BuildNegativeEntry(TimeSpan timeout) => new()
     {
-        entry_valid = Seconds(_options.Cache.NegativeTimeout),
-        entry_valid_nsec = Nanoseconds(_options.Cache.NegativeTimeout),
+        entry_valid = Seconds(timeout),
+        entry_valid_nsec = Nanoseconds(timeout),
     };
 
     private uint AttributeFlags(in Entry entry) =>
         entry.IsSubmount && _granted.HasFlag(FuseInitFlags.Submounts) ? (uint)FuseAttrFlags.Submount : 0;
 
-    private void ReplyAttributes(FuseRequest request, in statx attributes) => request.Reply(new fuse_attr_out
+    private void ReplyAttributes(FuseRequest request, in statx attributes)
     {
-        attr_valid = Seconds(_options.Cache.AttributeTimeout),
-        attr_valid_nsec = Nanoseconds(_options.Cache.AttributeTimeout),
-        attr = AttributeEncoder.ToAttr(attributes, 0),
-    });
+        TimeSpan timeout = CacheOf(request.Node).AttributeTimeout;
+        request.Reply(new fuse_attr_out
+        {
+            attr_valid = Seconds(timeout),
+            attr_valid_nsec = Nanoseconds(timeout),
+            attr = AttributeEncoder.ToAttr(attributes, 0),
+        });
+    }
 
     private static Errno ReplyOnSuccess(FuseRequest request, Errno result)
     {

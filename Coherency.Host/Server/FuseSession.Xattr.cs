@@ -7,7 +7,7 @@ namespace Coherency.Host.Server;
 /// <summary>Operations on extended attributes.</summary>
 public sealed partial class FuseSession
 {
-    private static Errno GetXattr(FuseRequest request, IFileSystem files)
+    private Errno GetXattr(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         if (!reader.TryRead(out fuse_getxattr_in arguments) || !reader.TryReadString(FuseLimits.XattrNameBytesMax, out EntryName name))
@@ -16,6 +16,11 @@ public sealed partial class FuseSession
         }
 
         Span<byte> value = request.Scratch[..(int)Math.Min(arguments.size, FuseLimits.XattrBytesMax)];
+        if (IsAttachHandshake(request, name))
+        {
+            return ReplySized(request, Attach(files, value, out int attachLength), value, attachLength);
+        }
+
         Errno error = files.GetXattr(request.Node, name, value, out int length);
         return ReplySized(request, error, value, length);
     }
@@ -71,12 +76,16 @@ public sealed partial class FuseSession
         return ReplyOnSuccess(request, files.SetXattr(request.Node, name, value, (int)arguments.flags, killSgid));
     }
 
-    private static Errno RemoveXattr(FuseRequest request, IFileSystem files)
+    private Errno RemoveXattr(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
-        return reader.TryReadString(FuseLimits.XattrNameBytesMax, out EntryName name)
-            ? ReplyOnSuccess(request, files.RemoveXattr(request.Node, name))
-            : XattrNameError(reader.Error);
+        if (!reader.TryReadString(FuseLimits.XattrNameBytesMax, out EntryName name))
+        {
+            return XattrNameError(reader.Error);
+        }
+
+        Errno error = IsAttachHandshake(request, name) ? Detach() : files.RemoveXattr(request.Node, name);
+        return ReplyOnSuccess(request, error);
     }
 
     /// <summary>A size of 0 asks how much room the value needs.</summary>

@@ -1,5 +1,6 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Host.Coherence;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Server;
@@ -17,17 +18,22 @@ public sealed partial class FuseSession : IDisposable
     private readonly ILogger _log;
     private readonly Lock _stateLock = new();
     private readonly LogLimit _malformed = new();
+    private readonly TableView? _view;
+    private readonly CachePolicy _displacedCache;
     private volatile Conversation? _conversation;
     private FuseInitFlags _granted;
     private bool _disposed;
 
     /// <param name="openFileSystem">Makes the file system of a fresh conversation.</param>
-    public FuseSession(Func<IFileSystem> openFileSystem, SessionOptions options, LockWaitQueue lockWaits, ILogger log)
+    /// <param name="view">Lets the client cache for ever once it attaches to it; without one it never can.</param>
+    public FuseSession(Func<IFileSystem> openFileSystem, SessionOptions options, LockWaitQueue lockWaits, ILogger log, TableView? view = null)
     {
         _openFileSystem = openFileSystem;
         _options = options;
         _lockWaits = lockWaits;
         _log = log;
+        _view = view;
+        _displacedCache = options.Cache.WithoutTimeouts();
     }
 
     /// <summary>Requests handled since the start.</summary>
@@ -115,6 +121,8 @@ public sealed partial class FuseSession : IDisposable
         lock (_stateLock)
         {
             ObjectDisposedException.ThrowIf(_disposed && open is not null, this);
+            // The next client has not attached.
+            _view?.Detach();
             ended = _conversation;
             _conversation = open is null ? null : new Conversation(open());
             ProtocolMinor = protocolMinor;

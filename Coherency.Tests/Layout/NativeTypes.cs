@@ -13,7 +13,7 @@ internal static class NativeTypes
         BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     private static readonly string[] StructNamespaces =
-        ["Coherency.Core.Fuse.Abi", "Coherency.Core.Virtio.Abi", "Coherency.Core.VhostUser.Abi", LinuxNamespace];
+        ["Coherency.Core.Fuse.Abi", "Coherency.Core.Virtio.Abi", "Coherency.Core.VhostUser.Abi", "Coherency.Core.Versioning.Abi", LinuxNamespace];
 
     /// <summary>Flags and codes stand one level higher: everything above the bytes uses them too.</summary>
     private static readonly string[] FlagNamespaces = ["Coherency.Core.Fuse", "Coherency.Core.Virtio", "Coherency.Core.VhostUser"];

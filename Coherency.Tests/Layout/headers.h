@@ -24,6 +24,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ring.h>
+#include "../../guest/linux/coherency_table.h"
 
 /* The headers number virtio features; C# has them as bits. */
 #define BIT(number) (1ULL << (number))

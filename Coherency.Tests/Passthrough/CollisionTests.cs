@@ -31,7 +31,7 @@ public sealed class CollisionTests
 
         Entry[] entries = [.. Enumerable.Range(0, 50).Select(i => guest.Lookup($"{i}"))];
         Assert.Equal(50, entries.Select(e => e.Node).Distinct().Count());
-        Assert.All(entries, e => Assert.True(e.IsUncacheable && e.Node.Value > 1 && e.Node.Value != share.Share.RootKey));
+        Assert.All(entries, e => Assert.True(e.Node.IsDisplaced && e.Node.Value > 1 && e.Node.Value != share.Share.RootKey));
         // Again and in another order: the same inode keeps its id, although others were forgotten in between.
         for (int i = 0; i < 50; i += 2)
         {

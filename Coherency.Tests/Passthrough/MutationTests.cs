@@ -1,9 +1,10 @@
 using System.Text;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
-using Coherency.Host.Coherence;
+using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Tests.Coherence;
 using Xunit;
 
 namespace Coherency.Tests.Passthrough;
@@ -12,18 +13,25 @@ namespace Coherency.Tests.Passthrough;
 public sealed class MutationTests : IDisposable
 {
     private readonly TestShare _share = new();
-    private readonly Recorder _recorder = new();
+    private readonly WatchedTable _own;
+    private readonly WatchedTable _others;
     private readonly TestGuest _guest;
     private readonly SlotKey _root;
 
     public MutationTests()
     {
-        _guest = _share.OpenGuest();
+        _own = new WatchedTable(_share.Share.Group, _share.Share.RootKey);
+        _others = new WatchedTable(_share.Share.Group, _share.Share.RootKey);
+        _guest = _share.OpenGuest(_own.View);
         _root = SlotKey.Inode(_share.Share.RootKey);
-        _share.Share.Mutations.Observer = _recorder;
     }
 
-    public void Dispose() => _share.Dispose();
+    public void Dispose()
+    {
+        _share.Dispose();
+        _own.Dispose();
+        _others.Dispose();
+    }
 
     [Fact]
     public void Making_names()
@@ -112,7 +120,7 @@ public sealed class MutationTests : IDisposable
         TestGuest.Expect(_guest.Files.CopyRange(handle, 0, target, 0, 5, out _));
         ExpectSlots(other);
         TestGuest.Expect(_guest.TryCreate(NodeId.Root, "a", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out _, out _));
-        Assert.Equal([[Name("a"), _root], [file]], _recorder.Take());
+        ExpectSlots(Name("a"), _root, file);
     }
 
     [Fact]
@@ -126,7 +134,7 @@ public sealed class MutationTests : IDisposable
         TestGuest.Expect(_guest.Files.Flush(handle, 1));
         _guest.Release(handle);
         TestGuest.Expect(_guest.Files.CreateTemporary(TestGuest.Root, NodeId.Root, OpenFlags.O_RDWR, 0x180, out _, out _));
-        Assert.Empty(_recorder.Take());
+        ExpectSlots();
     }
 
     private SlotKey File(string name)
@@ -139,34 +147,10 @@ public sealed class MutationTests : IDisposable
 
     private SlotKey Name(string name) => SlotKey.Name(_share.Share.RootKey, Encoding.UTF8.GetBytes(name));
 
-    private void ExpectSlots(params SlotKey[] slots) => Assert.Equal(slots, Assert.Single(_recorder.Take()));
-
-    /// <summary>Takes the slots of every change, once it ended with those it began with.</summary>
-    private sealed class Recorder : IMutationObserver
+    /// <summary>The change moved exactly these slots of the other guest's table, and none of the table of whoever made it.</summary>
+    private void ExpectSlots(params SlotKey[] slots)
     {
-        private readonly List<SlotKey[]> _ended = [];
-        private SlotKey[]? _begun;
-
-        public void Begin(int session, ReadOnlySpan<SlotKey> slots)
-        {
-            Assert.Null(_begun);
-            Assert.Equal(1, session);
-            _begun = slots.ToArray();
-        }
-
-        public void End(int session, ReadOnlySpan<SlotKey> slots)
-        {
-            Assert.Equal(_begun, slots.ToArray());
-            _begun = null;
-            _ended.Add(slots.ToArray());
-        }
-
-        public SlotKey[][] Take()
-        {
-            Assert.Null(_begun);
-            SlotKey[][] taken = [.. _ended];
-            _ended.Clear();
-            return taken;
-        }
+        Assert.Equal(WatchedTable.MovesOf(slots), _others.TakeMoves());
+        Assert.Empty(_own.TakeMoves());
     }
 }

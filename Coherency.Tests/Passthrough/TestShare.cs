@@ -1,3 +1,4 @@
+using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
 
 namespace Coherency.Tests.Passthrough;
@@ -22,9 +23,9 @@ internal sealed class TestShare : IDisposable
 
     public DescriptorBudget Budget => Share.Options.Budget;
 
-    public TestGuest OpenGuest()
+    public TestGuest OpenGuest(ShareView? view = null)
     {
-        TestGuest guest = new(Share.OpenSession());
+        TestGuest guest = new(Share.OpenSession(view));
         _guests.Add(guest);
         return guest;
     }

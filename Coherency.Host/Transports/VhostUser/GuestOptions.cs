@@ -1,3 +1,5 @@
+using Coherency.Core.Versioning;
+
 namespace Coherency.Host.Transports.VhostUser;
 
 /// <summary>One guest: where its VMM connects and how it is served.</summary>
@@ -14,6 +16,12 @@ public sealed record GuestOptions
 
     /// <summary>Request queues offered; the VMM may use fewer.</summary>
     public int RequestQueues { get; init; } = Math.Min(Environment.ProcessorCount, 8);
+
+    /// <summary>Shown to the guest as virtio shared memory, where the VMM can do that; none when not given.</summary>
+    public VersionTableWriter? Table { get; init; }
+
+    /// <summary>Bytes of shared memory region 0, which Linux takes for its DAX window; with the table's, a power of two.</summary>
+    public long DaxWindowBytes { get; init; }
 
     public QueueOptions Queue { get; init; } = new(PollMicroseconds: 0, HelperThreads: 1);
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Core.VhostUser;
 using Coherency.Core.VhostUser.Abi;
 using Coherency.Core.Virtio;
@@ -22,7 +23,10 @@ internal sealed partial class VhostUserBackend : IDisposable
         VirtioFeatures.Version1 | VirtioFeatures.EventIdx | VirtioFeatures.IndirectDesc | VirtioFeatures.RingReset
         | VirtioFeatures.VhostUserProtocolFeatures;
 
-    private const VhostUserProtocolFeatures OfferedProtocolFeatures =
+    /// <summary>VIRTIO 1.2, 5.11.6.4: "ID 0 ... the DAX Window".</summary>
+    private const int DaxWindowRegionId = 0;
+
+    private const VhostUserProtocolFeatures StandardProtocolFeatures =
         VhostUserProtocolFeatures.MultiQueue | VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.BackendReq
         | VhostUserProtocolFeatures.Config | VhostUserProtocolFeatures.BackendSendFd | VhostUserProtocolFeatures.ResetDevice
         | VhostUserProtocolFeatures.ConfigureMemSlots | VhostUserProtocolFeatures.Status;
@@ -33,7 +37,9 @@ internal sealed partial class VhostUserBackend : IDisposable
     private readonly ILogger _log;
     private readonly DeviceMemory _memory = new();
     private readonly Vring[] _vrings;
+    private readonly VhostUserProtocolFeatures _offeredProtocolFeatures;
     private VhostUserConnection? _backendChannel;
+    private SharedTableMapper? _tableMapper;
     private VirtioFeatures _features;
     private VhostUserProtocolFeatures _protocolFeatures;
     private byte _status;
@@ -44,6 +50,7 @@ internal sealed partial class VhostUserBackend : IDisposable
         _options = options;
         _session = session;
         _log = log;
+        _offeredProtocolFeatures = options.Table is null ? StandardProtocolFeatures : StandardProtocolFeatures | VhostUserProtocolFeatures.Shmem;
         _vrings = new Vring[1 + options.RequestQueues];
         for (uint i = 0; i < _vrings.Length; i++)
         {
@@ -80,7 +87,7 @@ internal sealed partial class VhostUserBackend : IDisposable
 
         _session.Reset();
         _memory.Dispose();
-        _backendChannel?.Dispose();
+        CloseBackendChannel();
     }
 
     /// <summary>One line per message. Messages without a reply of their own are acknowledged when the front end asks.</summary>
@@ -89,11 +96,12 @@ internal sealed partial class VhostUserBackend : IDisposable
         switch ((VhostUserRequest)message.RawRequest)
         {
             case VhostUserRequest.GetFeatures: Reply(message, (ulong)OfferedFeatures); break;
-            case VhostUserRequest.GetProtocolFeatures: Reply(message, (ulong)OfferedProtocolFeatures); break;
+            case VhostUserRequest.GetProtocolFeatures: Reply(message, (ulong)_offeredProtocolFeatures); break;
             case VhostUserRequest.GetQueueNum: Reply(message, (ulong)_vrings.Length); break;
             case VhostUserRequest.GetMaxMemSlots: Reply(message, (ulong)DeviceMemory.RegionsMax); break;
             case VhostUserRequest.GetStatus: Reply(message, (ulong)_status); break;
             case VhostUserRequest.GetConfig: GetConfig(message); break;
+            case VhostUserRequest.GetShmemConfig: GetShmemConfig(message); break;
             case VhostUserRequest.GetVringBase: GetVringBase(message); break;
             default: Acknowledge(message, Carry(message)); break;
         }
@@ -148,7 +156,7 @@ internal sealed partial class VhostUserBackend : IDisposable
 
     private void SetProtocolFeatures(ulong features)
     {
-        VhostUserProtocolFeatures unknown = (VhostUserProtocolFeatures)features & ~OfferedProtocolFeatures;
+        VhostUserProtocolFeatures unknown = (VhostUserProtocolFeatures)features & ~_offeredProtocolFeatures;
         _protocolFeatures = unknown == 0
             ? (VhostUserProtocolFeatures)features
             : throw new VhostUserException($"SET_PROTOCOL_FEATURES asks for {(ulong)unknown:x}, which was not offered");
@@ -182,6 +190,11 @@ internal sealed partial class VhostUserBackend : IDisposable
         Vring vring = VringOf(state.index);
         vring.SetEnabled(state.num != 0);
         vring.StartIfReady(_memory.Current, _features);
+        if (state is { index: 0, num: not 0 })
+        {
+            // The driver is about to use the device: by now every mapping that a reset dropped can be made again.
+            _tableMapper?.RequestMap();
+        }
     }
 
     private void SetVringKick(VhostUserMessage message)
@@ -235,8 +248,24 @@ internal sealed partial class VhostUserBackend : IDisposable
             throw new VhostUserException($"SET_BACKEND_REQ_FD came with {message.FdCount} file descriptors");
         }
 
+        CloseBackendChannel();
+        VhostUserConnection channel = new(message.TakeFd(0));
+        if (_options.Table is { } table && _protocolFeatures.HasFlag(VhostUserProtocolFeatures.Shmem))
+        {
+            _tableMapper = new SharedTableMapper(channel, table, _options.Name, _log);
+        }
+        else
+        {
+            _backendChannel = channel;
+        }
+    }
+
+    private void CloseBackendChannel()
+    {
+        _tableMapper?.Dispose();
+        _tableMapper = null;
         _backendChannel?.Dispose();
-        _backendChannel = new VhostUserConnection(message.TakeFd(0));
+        _backendChannel = null;
     }
 
     private void GetVringBase(VhostUserMessage message)
@@ -278,6 +307,23 @@ internal sealed partial class VhostUserBackend : IDisposable
         ReadOnlySpan<byte> asked = header.offset < space.Length ? space[(int)header.offset..] : default;
         asked[..Math.Min(asked.Length, answer.Length)].CopyTo(answer);
         _connection.Send(message.RawRequest, VhostUserHeaderFlags.Reply, payload);
+    }
+
+    private unsafe void GetShmemConfig(VhostUserMessage message)
+    {
+        vhost_user_shmem_config reply = default;
+        if (_options.Table is { } table)
+        {
+            reply.nregions = 1;
+            reply.memory_sizes[VersionTableConstants.SharedMemoryRegionId] = (ulong)table.MemoryBytes;
+            if (_options.DaxWindowBytes > 0)
+            {
+                reply.nregions++;
+                reply.memory_sizes[DaxWindowRegionId] = (ulong)_options.DaxWindowBytes;
+            }
+        }
+
+        Reply(message, reply);
     }
 
     private Vring VringOf(uint index) => index < (uint)_vrings.Length

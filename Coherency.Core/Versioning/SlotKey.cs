@@ -1,6 +1,4 @@
-using Coherency.Core.Versioning;
-
-namespace Coherency.Host.Coherence;
+namespace Coherency.Core.Versioning;
 
 /// <summary>
 /// What finds a slot of the version table: 64 bits of which the table takes as many low ones as it has slots for.

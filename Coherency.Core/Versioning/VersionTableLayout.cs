@@ -1,0 +1,76 @@
+using System.Numerics;
+using System.Text;
+using Coherency.Core.Versioning.Abi;
+
+namespace Coherency.Core.Versioning;
+
+/// <summary>Where things are in a version table, and what a header must look like (docs/version-table.md, "The memory").</summary>
+public static unsafe class VersionTableLayout
+{
+    /// <summary>2 MiB of slots.</summary>
+    public const int DefaultSlotCount = 1 << 18;
+
+    /// <summary>What a change adds to each of its slots when it begins: one more writer.</summary>
+    internal const ulong BeginStep = 1;
+
+    /// <summary>And when it has ended: one writer less, one version on.</summary>
+    internal const ulong EndStep = MoveStep - BeginStep;
+
+    /// <summary>One version on.</summary>
+    internal const ulong MoveStep = 1UL << VersionTableConstants.VersionShift;
+
+    public static bool IsSlotCount(long count) =>
+        count is >= VersionTableConstants.SlotsMin and <= VersionTableConstants.SlotsMax && BitOperations.IsPow2(count);
+
+    /// <summary>Bytes of header and slots.</summary>
+    public static long UsedBytes(long slotCount) => VersionTableConstants.HeaderBytes + (slotCount * sizeof(ulong));
+
+    /// <summary>Bytes of the memory that carries a table: a power of two, as PCI wants it.</summary>
+    public static long MemoryBytes(long slotCount) => (long)BitOperations.RoundUpToPowerOf2((ulong)UsedBytes(slotCount));
+
+    /// <summary>Says what is wrong with a header; null when a reader may use the table.</summary>
+    /// <param name="memoryBytes">Bytes of the memory that it was found in.</param>
+    public static string? FindProblem(coherency_table_header* header, long memoryBytes)
+    {
+        if (memoryBytes < VersionTableConstants.HeaderBytes)
+        {
+            return $"{memoryBytes} bytes are too few for a version table";
+        }
+
+        if (Volatile.Read(ref header->magic) != VersionTableConstants.Magic)
+        {
+            return "it does not hold a version table";
+        }
+
+        if (header->layout != VersionTableConstants.Layout || header->header_bytes != VersionTableConstants.HeaderBytes)
+        {
+            return $"its layout is {header->layout} with a header of {header->header_bytes} bytes, only {VersionTableConstants.Layout} is known";
+        }
+
+        ulong slots = header->slot_count;
+        if (!IsSlotCount((long)slots) || UsedBytes((long)slots) > memoryBytes)
+        {
+            return $"its header speaks of {slots} slots, which {memoryBytes} bytes do not hold";
+        }
+
+        return HasZeroReserve(header) ? null : "its header has bytes set that must be zero";
+    }
+
+    /// <summary>The tag without the zeros behind it.</summary>
+    public static string ReadTag(coherency_table_header* header)
+    {
+        ReadOnlySpan<byte> tag = new(header->tag, VersionTableConstants.TagBytes);
+        int end = tag.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? tag : tag[..end]);
+    }
+
+    private static bool HasZeroReserve(coherency_table_header* header)
+    {
+        coherency_table_header rest = *header;
+        rest.magic = rest.slot_count = rest.root_key = rest.instance_id = 0;
+        rest.layout = rest.header_bytes = rest.heartbeat_bound_ms = 0;
+        rest.flags = rest.epoch = rest.mutations = rest.heartbeat = 0;
+        new Span<byte>(rest.tag, VersionTableConstants.TagBytes).Clear();
+        return !new ReadOnlySpan<byte>(&rest, sizeof(coherency_table_header)).ContainsAnyExcept((byte)0);
+    }
+}

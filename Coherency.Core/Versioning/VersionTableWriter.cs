@@ -1,0 +1,209 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Coherency.Core.Versioning.Abi;
+
+namespace Coherency.Core.Versioning;
+
+/// <summary>What a new table says about the share that it belongs to.</summary>
+/// <param name="Tag">Of the mount; at most 36 bytes of UTF-8.</param>
+/// <param name="RootKey">Inode key of the share's root.</param>
+/// <param name="SlotCount">A power of two.</param>
+/// <param name="HeartbeatBoundMs">A heartbeat that stands still for longer means that nothing may be believed.</param>
+public sealed record VersionTableDescription(string Tag, ulong RootKey, int SlotCount, int HeartbeatBoundMs);
+
+/// <summary>
+/// The one writer of a version table. Methods that move slots may be called by any number of threads at a time; they
+/// allocate nothing and take no lock (docs/version-table.md, "Changing").
+/// </summary>
+public sealed unsafe class VersionTableWriter : IDisposable
+{
+    /// <summary>Versions of a new table begin here, so that an all-zero word is never a sample of anything.</summary>
+    private const ulong FirstSlotWord = VersionTableLayout.MoveStep;
+
+    private const ulong EpochWrapMask = 0xFFFF;
+
+    private readonly VersionTableMemory _memory;
+    private readonly coherency_table_header* _header;
+    private readonly ulong* _slots;
+    private readonly ulong _mask;
+    private readonly Lock _epochLock = new();
+
+    private VersionTableWriter(VersionTableMemory memory, VersionTableDescription description, bool isNew)
+    {
+        _memory = memory;
+        _header = memory.Header;
+        _slots = memory.Slots;
+        _mask = (ulong)description.SlotCount - 1;
+        if (isNew)
+        {
+            Format(description);
+        }
+        else
+        {
+            TakeOver();
+        }
+
+        _header->root_key = description.RootKey;
+        _header->instance_id = BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        _header->heartbeat_bound_ms = (uint)description.HeartbeatBoundMs;
+        WriteTag(description.Tag);
+        Flags = VersionTableFlags.None;
+        MoveEpoch();
+        Volatile.Write(ref _header->magic, VersionTableConstants.Magic);
+    }
+
+    /// <summary>The descriptor of the memory, for a VMM to map; stays the writer's.</summary>
+    public int Fd => _memory.Fd;
+
+    /// <summary>Bytes of the memory, a power of two.</summary>
+    public long MemoryBytes => _memory.Bytes;
+
+    public int SlotCount => (int)_header->slot_count;
+
+    public ulong InstanceId => _header->instance_id;
+
+    public ulong RootKey => _header->root_key;
+
+    public ulong Epoch => Volatile.Read(ref _header->epoch);
+
+    /// <summary>Beginnings and ends of changes so far.</summary>
+    public ulong Mutations => Volatile.Read(ref _header->mutations);
+
+    public ulong Heartbeat => Volatile.Read(ref _header->heartbeat);
+
+    public VersionTableFlags Flags
+    {
+        get => (VersionTableFlags)Volatile.Read(ref _header->flags);
+        set => Volatile.Write(ref _header->flags, (ulong)value);
+    }
+
+    /// <summary>A table in memory without a name.</summary>
+    public static VersionTableWriter CreateAnonymous(VersionTableDescription description)
+    {
+        Check(description);
+        VersionTableMemory memory = VersionTableMemory.CreateAnonymous($"version-table-{description.Tag}", description.SlotCount);
+        return new VersionTableWriter(memory, description, isNew: true);
+    }
+
+    /// <summary>
+    /// A table in a file: a new one, or the one that an earlier daemon left there. Readers may still have that mapped:
+    /// changes it never ended are ended, and nothing that was cached by it counts any more.
+    /// </summary>
+    /// <exception cref="VersionTableException">The file is somebody else's, in use, or not such a table.</exception>
+    public static VersionTableWriter Open(string path, VersionTableDescription description)
+    {
+        Check(description);
+        VersionTableMemory memory = VersionTableMemory.OpenForWriting(path, description.SlotCount);
+        // A table whose maker died before it was done has no magic, and a new file is all zero.
+        bool isNew = memory.Header->magic == 0;
+        if (!isNew)
+        {
+            string? problem = VersionTableLayout.FindProblem(memory.Header, memory.Bytes)
+                ?? (memory.Header->slot_count == (ulong)description.SlotCount ? null : $"it has {memory.Header->slot_count} slots");
+            if (problem is not null)
+            {
+                memory.Dispose();
+                throw new VersionTableException($"{path} cannot be used as a version table: {problem}. Remove it once no guest uses it");
+            }
+        }
+
+        return new VersionTableWriter(memory, description, isNew);
+    }
+
+    /// <summary>Before the system calls of a change: from here on nobody believes what these slots govern.</summary>
+    public void Begin(ReadOnlySpan<SlotKey> slots) => Add(slots, VersionTableLayout.BeginStep);
+
+    /// <summary>After them, whether they failed or not, and before the reply.</summary>
+    public void End(ReadOnlySpan<SlotKey> slots) => Add(slots, VersionTableLayout.EndStep);
+
+    /// <summary>Of a change that is over already: what was cached before it does not count any more.</summary>
+    public void Move(ReadOnlySpan<SlotKey> slots) => Add(slots, VersionTableLayout.MoveStep);
+
+    /// <summary>Makes everything that was cached stale.</summary>
+    public void MoveEpoch()
+    {
+        lock (_epochLock)
+        {
+            ulong next = _header->epoch + 1;
+            if ((next & EpochWrapMask) == 0)
+            {
+                // Readers that keep only the lower bits must not see the same twice.
+                MoveEverySlot();
+                next++;
+            }
+
+            Interlocked.Increment(ref _header->mutations);
+            Interlocked.Exchange(ref _header->epoch, next);
+        }
+    }
+
+    /// <summary>Shows readers that their writer lives.</summary>
+    public void Beat() => Interlocked.Increment(ref _header->heartbeat);
+
+    /// <summary>The word of a slot now, for whoever looks at the table from the writer's side.</summary>
+    public ulong ReadSlot(SlotKey slot) => Volatile.Read(ref _slots[slot.Value & _mask]);
+
+    public void Dispose()
+    {
+        // Whoever still has it mapped must not believe it while nobody moves it; the heartbeat alone would take its time.
+        MoveEpoch();
+        _memory.Dispose();
+    }
+
+    /// <summary>The counter moves first: a reader that sees a slot moved and the counter not would believe an old answer.</summary>
+    private void Add(ReadOnlySpan<SlotKey> slots, ulong step)
+    {
+        Interlocked.Increment(ref _header->mutations);
+        foreach (SlotKey slot in slots)
+        {
+            Interlocked.Add(ref _slots[slot.Value & _mask], step);
+        }
+    }
+
+    private static void Check(VersionTableDescription description)
+    {
+        if (!VersionTableLayout.IsSlotCount(description.SlotCount))
+        {
+            throw new VersionTableException($"{description.SlotCount} slots: a power of two from {VersionTableConstants.SlotsMin} to {VersionTableConstants.SlotsMax} is possible");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Encoding.UTF8.GetByteCount(description.Tag), VersionTableConstants.TagBytes);
+    }
+
+    private void Format(VersionTableDescription description)
+    {
+        _header->layout = VersionTableConstants.Layout;
+        _header->header_bytes = VersionTableConstants.HeaderBytes;
+        _header->slot_count = (ulong)description.SlotCount;
+        new Span<ulong>(_slots, description.SlotCount).Fill(FirstSlotWord);
+    }
+
+    /// <summary>Ends what a daemon that was killed had begun.</summary>
+    private void TakeOver()
+    {
+        MoveEpoch();
+        for (ulong i = 0; i <= _mask; i++)
+        {
+            if ((_slots[i] & VersionTableConstants.WritersMask) != 0)
+            {
+                Volatile.Write(ref _slots[i], (_slots[i] & ~VersionTableConstants.WritersMask) + VersionTableLayout.MoveStep);
+            }
+        }
+    }
+
+    private void MoveEverySlot()
+    {
+        for (ulong i = 0; i <= _mask; i++)
+        {
+            Interlocked.Add(ref _slots[i], VersionTableLayout.MoveStep);
+        }
+    }
+
+    private void WriteTag(string tag)
+    {
+        Span<byte> field = new(_header->tag, VersionTableConstants.TagBytes);
+        field.Clear();
+        Encoding.UTF8.GetBytes(tag, field);
+    }
+}

@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
+using Coherency.Core.Versioning.Abi;
+using Coherency.Guest.Fuse;
+
+namespace Coherency.Guest.Coherence;
+
+/// <summary>How a session says that it consults the version table (docs/version-table.md, "Attaching").</summary>
+public static class AttachHandshake
+{
+    private static ReadOnlySpan<byte> Attribute => "trusted.coherency.attach"u8;
+
+    /// <exception cref="VersionTableException">The table is not the one that the daemon moves for this session.</exception>
+    /// <exception cref="FuseException">ENODATA: the daemon does not serve this guest coherently.</exception>
+    public static void Perform(FuseClient fuse, VersionTableReader table)
+    {
+        byte[] answer = fuse.GetXattr(NodeId.Root, Attribute);
+        if (answer.Length != Unsafe.SizeOf<coherency_attach>())
+        {
+            throw new VersionTableException($"the daemon answered the handshake with {answer.Length} bytes: it is of another version");
+        }
+
+        coherency_attach attach = MemoryMarshal.Read<coherency_attach>(answer);
+        if (attach.layout != VersionTableConstants.Layout || attach.instance_id != table.InstanceId || attach.root_key != table.RootKey)
+        {
+            throw new VersionTableException($"the table is not this session's: instance {table.InstanceId:x}, and the daemon speaks of {attach.instance_id:x}");
+        }
+    }
+
+    /// <summary>Ends that; a daemon that is gone needs not be told.</summary>
+    public static void End(FuseClient fuse)
+    {
+        try
+        {
+            fuse.RemoveXattr(NodeId.Root, Attribute);
+        }
+        catch (FuseException gone) when (gone.Errno is Errno.ENOTCONN or Errno.ENODATA or Errno.EIO)
+        {
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using Coherency.Core.Versioning;
+
+namespace Coherency.Host.Coherence;
+
+/// <summary>
+/// How one client of a share (a guest, a mount of the host) learns what the others change. Called by any number of threads
+/// at a time, between <see cref="ShareGroup.Join"/> and the last change that began before <see cref="ShareGroup.Leave"/>.
+/// </summary>
+public abstract class ShareView
+{
+    /// <summary>Before the first system call of a change: the client must believe nothing about these slots.</summary>
+    public abstract void Begin(ReadOnlySpan<SlotKey> slots);
+
+    /// <summary>After its last system call, whether it failed or not, and before whoever made it gets the reply.</summary>
+    /// <param name="slots">As at the beginning.</param>
+    /// <param name="touched">What the slots stand for, in the same order.</param>
+    public abstract void End(ReadOnlySpan<SlotKey> slots, ReadOnlySpan<TouchedObject> touched);
+
+    /// <summary>A change that was over before anybody here knew of it.</summary>
+    public abstract void Move(ReadOnlySpan<SlotKey> slots);
+
+    /// <summary>Nobody knows what was changed: the client must believe nothing that it cached so far.</summary>
+    public abstract void MoveAll();
+}

@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
+using Coherency.Core.Versioning.Abi;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Server;
+
+/// <summary>Whether the client consults the version table, and what it may cache then (docs/version-table.md, "Attaching").</summary>
+public sealed partial class FuseSession
+{
+    private static readonly CachePolicy CoherentCache = CachePolicy.For(CacheMode.Coherent);
+
+    /// <summary>The extended attribute of the root that is no attribute of the directory but the handshake.</summary>
+    public static ReadOnlySpan<byte> AttachAttribute => "trusted.coherency.attach"u8;
+
+    private CachePolicy CacheOf(NodeId node)
+    {
+        if (node.IsDisplaced)
+        {
+            return _displacedCache;
+        }
+
+        return _view is { IsAttached: true } ? CoherentCache : _options.Cache;
+    }
+
+    private static bool IsAttachHandshake(FuseRequest request, EntryName attribute) =>
+        request.Node == NodeId.Root && attribute.Bytes.SequenceEqual(AttachAttribute);
+
+    /// <param name="reply">Empty when the client only asks how long the answer is.</param>
+    private Errno Attach(IFileSystem files, Span<byte> reply, out int length)
+    {
+        length = Unsafe.SizeOf<coherency_attach>();
+        if (_view is null)
+        {
+            return Errno.ENODATA;
+        }
+
+        if (reply.Length < length)
+        {
+            return reply.IsEmpty ? Errno.None : Errno.ERANGE;
+        }
+
+        lock (_stateLock)
+        {
+            if (_conversation?.Files != files)
+            {
+                // Its client is gone; the one that came after it has to attach itself.
+                return Errno.EIO;
+            }
+
+            MemoryMarshal.Write(reply, _view.Attach());
+        }
+
+        LogAttached(_log);
+        return Errno.None;
+    }
+
+    private Errno Detach()
+    {
+        if (_view is null)
+        {
+            return Errno.ENODATA;
+        }
+
+        _view.Detach();
+        LogDetached(_log);
+        return Errno.None;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Client consults the version table: it may cache for ever")]
+    private static partial void LogAttached(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Client no longer consults the version table")]
+    private static partial void LogDetached(ILogger log);
+}
