@@ -37,6 +37,8 @@ typedef u64 coherency_stamp;
 #define COHERENCY_NO_STAMP	0ULL
 #define COHERENCY_STAMPED	BIT_ULL(63)
 #define COHERENCY_EPOCH_MASK	0xffffULL
+/* High in the version, where a slot that moves by one at a time does not get soon. */
+#define COHERENCY_GIVEN_UP_ONCE	BIT_ULL(44)
 
 struct coherency_counters {
 	u64 hits;
@@ -69,6 +71,8 @@ struct coherency_share {
 
 	/* Requests under way whose replies may bring inodes that nobody here has seen; see inode.c. */
 	atomic_t instantiating;
+	/* How often everything cached was given up, as a summand of stamps. */
+	atomic64_t given_up;
 	struct coherency_counters __percpu *counters;
 };
 
@@ -130,7 +134,13 @@ static inline coherency_stamp coherency_sample(const struct coherency_share *sha
 	slot = smp_load_acquire(&share->slots[key & share->slot_mask]);
 	if (unlikely(slot & COHERENCY_SLOT_WRITERS_MASK))
 		return COHERENCY_NO_STAMP;
-	return COHERENCY_STAMPED | slot | (epoch & COHERENCY_EPOCH_MASK);
+	return COHERENCY_STAMPED | (slot + atomic64_read(&share->given_up)) | (epoch & COHERENCY_EPOCH_MASK);
+}
+
+/* Makes all stamps outdated, as if the epoch had moved. */
+static inline void coherency_give_up(struct coherency_share *share)
+{
+	atomic64_add(COHERENCY_GIVEN_UP_ONCE, &share->given_up);
 }
 
 static inline u64 coherency_mutations(const struct coherency_share *share)

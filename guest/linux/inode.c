@@ -422,6 +422,44 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 	return err;
 }
 
+/*
+ * UNLINK, RMDIR and RENAME name what they change. If another guest gave that name to another inode after this one looked
+ * it up, the request has changed an inode that this guest does not think of, and own changes do not move the table. So
+ * the name is compared with what was known of it; if it has moved, everything cached is given up. Two guests have to
+ * change one name at one moment for that.
+ */
+static void check_name(struct inode *dir, const struct dentry *dentry)
+{
+	coherency_stamp bound = sample_name(dir, dentry);
+
+	if (!bound || bound != READ_ONCE(dentry->d_time))
+		coherency_give_up(coherency_share_of(dir->i_sb));
+}
+
+/* Whether the request may have been carried out. */
+static bool perhaps_done(int err)
+{
+	return !err || err == -EINTR;
+}
+
+static int coherency_unlink(struct inode *dir, struct dentry *dentry)
+{
+	int err = directories.fuse->unlink(dir, dentry);
+
+	if (perhaps_done(err))
+		check_name(dir, dentry);
+	return err;
+}
+
+static int coherency_rmdir(struct inode *dir, struct dentry *dentry)
+{
+	int err = directories.fuse->rmdir(dir, dentry);
+
+	if (perhaps_done(err))
+		check_name(dir, dentry);
+	return err;
+}
+
 /* The VFS moves the dentries after this; stamps are for the names that they will have. */
 static int coherency_rename(coherency_idmap *idmap, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 			    struct dentry *new, unsigned int flags)
@@ -431,6 +469,10 @@ static int coherency_rename(coherency_idmap *idmap, struct inode *old_dir, struc
 	int err;
 
 	err = directories.fuse->rename(idmap, old_dir, old, new_dir, new, flags);
+	if (perhaps_done(err)) {
+		check_name(old_dir, old);
+		check_name(new_dir, new);
+	}
 	if (err)
 		return err;
 	coherency_stamp_dentry(old, new_name);
@@ -453,6 +495,8 @@ static void fill_wrapper(struct inode_wrapper *wrapper, const struct inode_opera
 	REPLACE(link);
 	REPLACE(tmpfile);
 	REPLACE(atomic_open);
+	REPLACE(unlink);
+	REPLACE(rmdir);
 	REPLACE(rename);
 	REPLACE(getattr);
 	REPLACE(setattr);
