@@ -162,6 +162,7 @@ struct coherency_listing {
 int coherency_install_dentry_operations(struct super_block *sb);
 void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 mutations, bool alone);
 void coherency_listing_end(struct coherency_listing *listing);
+void coherency_stamp_listed(struct dentry *parent, const char *name, unsigned int length);
 
 static inline u64 coherency_name_key(const struct coherency_inode *dir, const struct qstr *name)
 {

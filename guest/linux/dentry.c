@@ -105,6 +105,27 @@ static bool stamp_listed_dentry(struct coherency_share *share, struct dentry *de
 	return true;
 }
 
+/*
+ * The same, right after the request. A dentry that is used only later has to be asked for if anything at all has moved
+ * until then, which on a busy share it has.
+ */
+void coherency_stamp_listed(struct dentry *parent, const char *bytes, unsigned int length)
+{
+	struct coherency_share *share = coherency_share_of(parent->d_sb);
+	struct qstr name = QSTR_INIT(bytes, length);
+	struct dentry *dentry;
+	u64 key;
+
+	name.hash = full_name_hash(parent, bytes, length);
+	dentry = d_lookup(parent, &name);
+	if (!dentry)
+		return;
+	key = coherency_name_key(coherency_inode_of(d_inode(parent)), &name);
+	if (d_really_is_positive(dentry))
+		stamp_listed_dentry(share, dentry, coherency_bind(coherency_sample(share, key), key));
+	dput(dentry);
+}
+
 /* ---- revalidation ---------------------------------------------------------------------------------------------- */
 
 /* The VFS looks at the access lists that it caches before it asks any operation of the inode. */

@@ -10,6 +10,7 @@
 #include <linux/iversion.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 
 /* Pages of a mapping that is written to at the same time may become dirty again while they are dropped. */
@@ -268,6 +269,58 @@ static int coherency_mmap(struct file *file, struct vm_area_struct *vma)
 /* ---- directories ------------------------------------------------------------------------------------------------ */
 
 /*
+ * Stands between fuse and the reader of a directory. fuse passes a name on before it makes the dentry, so each dentry is
+ * stamped when the next name comes.
+ */
+struct listing_context {
+	struct dir_context context;
+	struct dir_context *reader;
+	struct dentry *directory;
+	unsigned int length;
+	char name[NAME_MAX];
+};
+
+static void stamp_previous(struct listing_context *listing)
+{
+	if (listing->length)
+		coherency_stamp_listed(listing->directory, listing->name, listing->length);
+	listing->length = 0;
+}
+
+static bool pass_name(struct dir_context *context, const char *name, int length, loff_t position, u64 ino,
+		      unsigned int type)
+{
+	struct listing_context *listing = container_of(context, struct listing_context, context);
+
+	stamp_previous(listing);
+	if (length <= NAME_MAX) {
+		memcpy(listing->name, name, length);
+		listing->length = length;
+	}
+	listing->reader->pos = context->pos;
+	return listing->reader->actor(listing->reader, name, length, position, ino, type);
+}
+
+static int read_names(struct file *file, struct dir_context *reader)
+{
+	struct listing_context *listing = kmalloc(sizeof(*listing), GFP_KERNEL);
+	int err;
+
+	if (!listing)
+		return -ENOMEM;
+	listing->context = *reader;
+	listing->context.actor = pass_name;
+	listing->reader = reader;
+	listing->directory = file->f_path.dentry;
+	listing->length = 0;
+	err = fuse_directory_op->iterate_shared(file, &listing->context);
+	stamp_previous(listing);
+	reader->pos = listing->context.pos;
+	kfree(listing);
+	return err;
+}
+
+/*
  * fuse keeps the listing of a directory together with the i_version that the directory had when the listing was begun, and
  * drops it when a reader that starts at the top finds another one. For fuse the counter has no other meaning.
  */
@@ -294,7 +347,7 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 	}
 	coherency_request_begin(&request, share);
 	coherency_listing_begin(&listing, inode->i_sb, request.mutations, request.alone);
-	err = fuse_directory_op->iterate_shared(file, context);
+	err = read_names(file, context);
 	coherency_listing_end(&listing);
 	coherency_request_end(&request);
 	return err;

@@ -137,6 +137,8 @@ struct coherency_inode *coherency_wrap(struct inode *inode, bool *first)
 		return ci;
 	if (wrap_inode_operations(inode) || coherency_wrap_file_operations(inode))
 		return NULL;
+	if (S_ISREG(inode->i_mode) && !IS_NOCMTIME(inode))
+		pr_warn_once("the daemon lets guests collect writes: sizes and times are not coherent\n");
 	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);

@@ -375,4 +375,5 @@ module_exit(coherency_exit);
 MODULE_AUTHOR("The coherencyd authors");
 MODULE_DESCRIPTION("virtiofs that never answers from an outdated cache");
 MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");
 MODULE_SOFTDEP("pre: virtiofs");

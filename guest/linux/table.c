@@ -32,7 +32,7 @@ static bool header_is_sound(const struct coherency_table_header *header, resourc
 	u64 slots;
 
 	if (smp_load_acquire(&header->magic) != COHERENCY_TABLE_MAGIC) {
-		pr_err("%s holds no version table (or one that is not ready)\n", where);
+		pr_info("%s holds no version table, or one that is not ready\n", where);
 		return false;
 	}
 	if (header->layout != COHERENCY_TABLE_LAYOUT || header->header_bytes != COHERENCY_TABLE_HEADER_BYTES) {
