@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that the module is built for, Linux 6.1 and later. Everything that asks for a kernel
+ * version is here.
+ */
+#ifndef COHERENCY_COMPAT_H
+#define COHERENCY_COMPAT_H
+
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/version.h>
+#include <linux/xattr.h>
+
+#define KERNEL_HAS(major, minor) (LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0))
+
+#if KERNEL_HAS(6, 3)
+typedef struct mnt_idmap coherency_idmap;
+#define coherency_nop_idmap	(&nop_mnt_idmap)
+#else
+typedef struct user_namespace coherency_idmap;
+#define coherency_nop_idmap	(&init_user_ns)
+#endif
+
+/* d_revalidate was given the directory and the name in 6.14; before, it had to find out itself. */
+#if KERNEL_HAS(6, 14)
+#define COHERENCY_REVALIDATE_BY_NAME 1
+#endif
+
+/* mkdir returns the dentry that it made in 6.15; before, an error number. */
+#if KERNEL_HAS(6, 15)
+typedef struct dentry *coherency_mkdir_result;
+#define coherency_mkdir_failed(result)		IS_ERR(result)
+#define coherency_mkdir_dentry(result, dentry)	((result) ? (result) : (dentry))
+#else
+typedef int coherency_mkdir_result;
+#define coherency_mkdir_failed(result)		((result) != 0)
+#define coherency_mkdir_dentry(result, dentry)	(dentry)
+#endif
+
+static inline const struct dentry_operations *coherency_default_d_op(struct super_block *sb)
+{
+#if KERNEL_HAS(6, 17)
+	return sb->__s_d_op;
+#else
+	return sb->s_d_op;
+#endif
+}
+
+static inline void coherency_set_default_d_op(struct super_block *sb, const struct dentry_operations *ops)
+{
+#if KERNEL_HAS(6, 17)
+	set_default_d_op(sb, ops);
+#else
+	sb->s_d_op = ops;
+#endif
+}
+
+static inline struct timespec64 coherency_mtime(const struct inode *inode)
+{
+#if KERNEL_HAS(6, 7)
+	return inode_get_mtime(inode);
+#else
+	return inode->i_mtime;
+#endif
+}
+
+static inline struct timespec64 coherency_ctime(const struct inode *inode)
+{
+#if KERNEL_HAS(6, 6)
+	return inode_get_ctime(inode);
+#else
+	return inode->i_ctime;
+#endif
+}
+
+#endif

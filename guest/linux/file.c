@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Is this data current? What fuse keeps of a file's pages and a directory's listing is as fresh as the inode's data stamp
+ * or fresher: the slot was sampled, then everything that was there was dropped. Own writes and own changes of a directory
+ * do not move the slot, and fuse updates what it keeps.
+ */
+#include "coherency.h"
+
+#include <linux/dax.h>
+#include <linux/iversion.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+/* Pages of a mapping that is written to at the same time may become dirty again while they are dropped. */
+#define COHERENCY_DROP_TRIES	4
+
+static const struct file_operations *fuse_file_op, *fuse_directory_op;
+static struct file_operations coherency_file_op, coherency_directory_op;
+static const struct vm_operations_struct *fuse_vm_op;
+static struct vm_operations_struct coherency_vm_op;
+static DEFINE_MUTEX(wrappers_mutex);
+
+static bool data_is_current(const struct coherency_share *share, const struct coherency_inode *ci)
+{
+	coherency_stamp stamp = coherency_sample(share, ci->key);
+
+	return stamp && stamp == READ_ONCE(ci->data);
+}
+
+static bool inode_is_current(const struct coherency_share *share, const struct coherency_inode *ci)
+{
+	coherency_stamp stamp = coherency_sample(share, ci->key);
+
+	return stamp && stamp == READ_ONCE(ci->data) && stamp == READ_ONCE(ci->attributes);
+}
+
+/* ---- bringing a file up to date --------------------------------------------------------------------------------- */
+
+/*
+ * Pages that are being read are locked, and waited for: when this returns, every page comes from a request that was sent
+ * after the sample. Modified pages are written first. Pages that the host shares with the guest (DAX) are never old.
+ */
+static int drop_pages(struct inode *inode, struct coherency_share *share, struct coherency_inode *ci)
+{
+	coherency_stamp stamp = coherency_sample(share, ci->key);
+	int tries = COHERENCY_DROP_TRIES;
+	int err = 0;
+
+	if (!IS_DAX(inode) && !mapping_empty(inode->i_mapping)) {
+		coherency_count_add(share, dropped_pages, inode->i_mapping->nrpages);
+		do {
+			err = invalidate_inode_pages2(inode->i_mapping);
+		} while (err && --tries);
+	}
+	if (!err && stamp)
+		WRITE_ONCE(ci->data, stamp);
+	return err;
+}
+
+static int refresh_size(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	if (likely(coherency_attributes_are_current(share, ci)))
+		return 0;
+	coherency_count(share, misses);
+	return coherency_refresh(inode, file_dentry(file), COHERENCY_NEED_SIZE);
+}
+
+static int refresh_data(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	if (likely(data_is_current(share, ci)))
+		return 0;
+	return drop_pages(inode, share, ci);
+}
+
+/* Size first: fuse drops pages by itself when it learns of another one. */
+static int refresh_file(struct file *file)
+{
+	int err = refresh_size(file);
+
+	return err ? err : refresh_data(file);
+}
+
+static bool file_is_current(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return inode_is_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode));
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+static int coherency_open(struct inode *inode, struct file *file)
+{
+	int err = refresh_file(file);
+
+	/* Pages that cannot be dropped now may be by the time that something is read. */
+	if (err && err != -EBUSY)
+		return err;
+	return fuse_file_op->open(inode, file);
+}
+
+static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	bool around_cache = false;
+	ssize_t result;
+	int err;
+
+	if (likely(file_is_current(file))) {
+		coherency_count(coherency_share_of(file_inode(file)->i_sb), hits);
+		return fuse_file_op->read_iter(iocb, to);
+	}
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	err = refresh_file(file);
+	if (err == -EBUSY && !(iocb->ki_flags & IOCB_DIRECT))
+		around_cache = true;
+	else if (err && err != -EBUSY)
+		return err;
+	if (around_cache)
+		iocb->ki_flags |= IOCB_DIRECT;
+	result = fuse_file_op->read_iter(iocb, to);
+	if (around_cache)
+		iocb->ki_flags &= ~IOCB_DIRECT;
+	return result;
+}
+
+static ssize_t coherency_splice_read(struct file *in, loff_t *position, struct pipe_inode_info *pipe, size_t length,
+				     unsigned int flags)
+{
+	int err = refresh_file(in);
+
+	return err ? err : fuse_file_op->splice_read(in, position, pipe, length, flags);
+}
+
+/* O_APPEND writes at what the guest takes for the end, and privileges are dropped by the mode. */
+static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (!coherency_attributes_are_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode))) {
+		if (iocb->ki_flags & IOCB_NOWAIT)
+			return -EAGAIN;
+		err = refresh_size(file);
+		if (err)
+			return err;
+	}
+	return fuse_file_op->write_iter(iocb, from);
+}
+
+static loff_t coherency_llseek(struct file *file, loff_t offset, int whence)
+{
+	int err = whence == SEEK_SET || whence == SEEK_CUR ? 0 : refresh_size(file);
+
+	return err ? err : fuse_file_op->llseek(file, offset, whence);
+}
+
+static long coherency_fallocate(struct file *file, int mode, loff_t offset, loff_t length)
+{
+	int err = refresh_size(file);
+
+	return err ? err : fuse_file_op->fallocate(file, mode, offset, length);
+}
+
+static ssize_t coherency_copy_file_range(struct file *in, loff_t in_position, struct file *out, loff_t out_position,
+					 size_t length, unsigned int flags)
+{
+	int err = refresh_size(out);
+
+	return err ? err : fuse_file_op->copy_file_range(in, in_position, out, out_position, length, flags);
+}
+
+/* After this, the pages of a mapping are current too: msync(MS_SYNC) comes here. */
+static int coherency_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	int err = fuse_file_op->fsync(file, start, end, datasync);
+
+	if (!err && !file_is_current(file))
+		refresh_file(file);
+	return err;
+}
+
+/* ---- mappings --------------------------------------------------------------------------------------------------- */
+
+/*
+ * A page that is in a process's page table is read without asking anyone. But dropping pages takes them out of all
+ * mappings, so whoever notices that the file has changed - an open, a read, a fault, a sync - makes the mappings current.
+ */
+static bool mapping_is_current(struct vm_fault *vmf)
+{
+	return file_is_current(vmf->vma->vm_file);
+}
+
+static vm_fault_t coherency_fault(struct vm_fault *vmf)
+{
+	if (!mapping_is_current(vmf)) {
+		/* The lock stays held for a caller who does not wait. */
+		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+			return VM_FAULT_RETRY;
+		refresh_file(vmf->vma->vm_file);
+	}
+	return fuse_vm_op->fault(vmf);
+}
+
+/* Maps what is there around a fault, and may not wait: without it, every page is faulted in by itself. */
+static vm_fault_t coherency_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return mapping_is_current(vmf) ? fuse_vm_op->map_pages(vmf, start, end) : 0;
+}
+
+/* The first store to a page. On an old page it would, once written, undo what others have changed beside it. */
+static vm_fault_t coherency_page_mkwrite(struct vm_fault *vmf)
+{
+	if (!mapping_is_current(vmf)) {
+		refresh_file(vmf->vma->vm_file);
+		if (mapping_is_current(vmf))
+			return VM_FAULT_NOPAGE;
+	}
+	return fuse_vm_op->page_mkwrite(vmf);
+}
+
+static void wrap_vm_operations(struct vm_area_struct *vma)
+{
+	const struct vm_operations_struct *ops = vma->vm_ops;
+
+	/* What is not mapped from the page cache needs no help: DAX, passthrough. */
+	if (!ops || ops->fault != filemap_fault || !ops->page_mkwrite)
+		return;
+	if (unlikely(!smp_load_acquire(&fuse_vm_op))) {
+		mutex_lock(&wrappers_mutex);
+		if (!fuse_vm_op) {
+			coherency_vm_op = *ops;
+			coherency_vm_op.fault = coherency_fault;
+			coherency_vm_op.page_mkwrite = coherency_page_mkwrite;
+			if (ops->map_pages)
+				coherency_vm_op.map_pages = coherency_map_pages;
+			smp_store_release(&fuse_vm_op, ops);
+		}
+		mutex_unlock(&wrappers_mutex);
+	}
+	if (ops == fuse_vm_op)
+		vma->vm_ops = &coherency_vm_op;
+}
+
+static int coherency_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int err = refresh_file(file);
+
+	if (err && err != -EBUSY)
+		return err;
+	err = fuse_file_op->mmap(file, vma);
+	if (!err)
+		wrap_vm_operations(vma);
+	return err;
+}
+
+/* ---- directories ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Stands between fuse and the reader of a directory. fuse passes a name on before it makes the dentry, so each dentry is
+ * stamped when the next name comes.
+ */
+struct listing_context {
+	struct dir_context context;
+	struct dir_context *reader;
+	struct dentry *directory;
+	unsigned int length;
+	char name[NAME_MAX];
+};
+
+static void stamp_previous(struct listing_context *listing)
+{
+	if (listing->length)
+		coherency_stamp_listed(listing->directory, listing->name, listing->length);
+	listing->length = 0;
+}
+
+static bool pass_name(struct dir_context *context, const char *name, int length, loff_t position, u64 ino,
+		      unsigned int type)
+{
+	struct listing_context *listing = container_of(context, struct listing_context, context);
+
+	stamp_previous(listing);
+	if (length <= NAME_MAX) {
+		memcpy(listing->name, name, length);
+		listing->length = length;
+	}
+	listing->reader->pos = context->pos;
+	return listing->reader->actor(listing->reader, name, length, position, ino, type);
+}
+
+static int read_names(struct file *file, struct dir_context *reader)
+{
+	struct listing_context *listing = kmalloc(sizeof(*listing), GFP_KERNEL);
+	int err;
+
+	if (!listing)
+		return -ENOMEM;
+	listing->context = *reader;
+	listing->context.actor = pass_name;
+	listing->reader = reader;
+	listing->directory = file->f_path.dentry;
+	listing->length = 0;
+	err = fuse_directory_op->iterate_shared(file, &listing->context);
+	stamp_previous(listing);
+	reader->pos = listing->context.pos;
+	kfree(listing);
+	return err;
+}
+
+/*
+ * fuse keeps the listing of a directory together with the i_version that the directory had when the listing was begun, and
+ * drops it when a reader that starts at the top finds another one. For fuse the counter has no other meaning.
+ */
+static int coherency_iterate_shared(struct file *file, struct dir_context *context)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	struct coherency_listing listing;
+	struct coherency_request request;
+	coherency_stamp stamp;
+	int err;
+
+	if (context->pos == 0) {
+		stamp = coherency_sample(share, ci->key);
+		if (!stamp || stamp != READ_ONCE(ci->data)) {
+			coherency_count(share, misses);
+			inode_inc_iversion(inode);
+			if (stamp)
+				WRITE_ONCE(ci->data, stamp);
+		} else {
+			coherency_count(share, hits);
+		}
+	}
+	coherency_request_begin(&request, share);
+	coherency_listing_begin(&listing, inode->i_sb, request.mutations, request.alone);
+	err = read_names(file, context);
+	coherency_listing_end(&listing);
+	coherency_request_end(&request);
+	return err;
+}
+
+/* ---- taking files over ------------------------------------------------------------------------------------------ */
+
+static void fill_file_operations(const struct file_operations *fuse)
+{
+	coherency_file_op = *fuse;
+#define REPLACE(operation) do { if (fuse->operation) coherency_file_op.operation = coherency_##operation; } while (0)
+	REPLACE(open);
+	REPLACE(read_iter);
+	REPLACE(splice_read);
+	REPLACE(write_iter);
+	REPLACE(llseek);
+	REPLACE(fallocate);
+	REPLACE(copy_file_range);
+	REPLACE(fsync);
+	REPLACE(mmap);
+#undef REPLACE
+	smp_store_release(&fuse_file_op, fuse);
+}
+
+static void fill_directory_operations(const struct file_operations *fuse)
+{
+	coherency_directory_op = *fuse;
+	coherency_directory_op.iterate_shared = coherency_iterate_shared;
+	smp_store_release(&fuse_directory_op, fuse);
+}
+
+/* Special files are not fuse's once they are open. */
+int coherency_wrap_file_operations(struct inode *inode)
+{
+	const struct file_operations *ops = READ_ONCE(inode->i_fop);
+	const struct file_operations *ours = S_ISDIR(inode->i_mode) ? &coherency_directory_op : &coherency_file_op;
+	const struct file_operations **fuse = S_ISDIR(inode->i_mode) ? &fuse_directory_op : &fuse_file_op;
+
+	if ((!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode)) || ops == ours)
+		return 0;
+	if (unlikely(!smp_load_acquire(fuse))) {
+		mutex_lock(&wrappers_mutex);
+		if (!*fuse && S_ISDIR(inode->i_mode))
+			fill_directory_operations(ops);
+		else if (!*fuse)
+			fill_file_operations(ops);
+		mutex_unlock(&wrappers_mutex);
+	}
+	if (ops != *fuse) {
+		pr_err_once("a file has operations that are not known; it cannot be used\n");
+		return -EIO;
+	}
+	WRITE_ONCE(inode->i_fop, ours);
+	return 0;
+}
+
+/* For a file that was opened in the same request that made its inode, before that was wrapped. */
+void coherency_wrap_open_file(struct file *file)
+{
+	if (file->f_op == fuse_file_op && file_inode(file)->i_fop == &coherency_file_op)
+		file->f_op = &coherency_file_op;
+}

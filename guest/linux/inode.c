@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Are these attributes current? And the operations that change names and attributes.
+ *
+ * An inode's attributes may be stamped with a sample only if no reply from before the sample can overwrite them later.
+ * There are three kinds of replies:
+ *
+ *  - GETATTR, LOOKUP, READDIRPLUS: fuse throws them away if anything has changed the attributes since the request was
+ *    sent. So none overwrites newer attributes; but a reply that has been thrown away has refreshed nothing, and there is
+ *    no telling except by comparing (coherency_refresh).
+ *  - SETATTR, LINK: always used, on an inode that is known before: counted in the inode's busy.
+ *  - CREATE and its like: always used, on an inode that is known only after, perhaps not even a new one: counted in the
+ *    share's instantiating, together with LOOKUP and READDIRPLUS.
+ *
+ * Who stamps samples first, then looks at the counts: a request that is counted later was sent after the sample.
+ */
+#include "coherency.h"
+
+#include <linux/exportfs.h>
+#include <linux/namei.h>
+#include <linux/posix_acl.h>
+#include <linux/slab.h>
+#include <linux/stat.h>
+
+/* A reply that other requests for the same inode keep outrunning is asked for this often, then the caller fails. */
+#define COHERENCY_REFRESH_TRIES	16
+
+#define FUSE_ROOT_NODEID	1
+
+/* fuse's operations by kind of inode, and the copies that take their place. */
+struct inode_wrapper {
+	const struct inode_operations *fuse;
+	struct inode_operations ours;
+};
+
+static struct inode_wrapper directories, links, others;
+static DEFINE_MUTEX(wrappers_mutex);
+
+static struct inode_wrapper *wrapper_of(const struct inode *inode)
+{
+	if (S_ISDIR(inode->i_mode))
+		return &directories;
+	return S_ISLNK(inode->i_mode) ? &links : &others;
+}
+
+static const struct inode_operations *fuse_i_op(const struct inode *inode)
+{
+	return wrapper_of(inode)->fuse;
+}
+
+/* ---- requests whose replies may bring new inodes ---------------------------------------------------------------- */
+
+void coherency_request_begin(struct coherency_request *request, struct coherency_share *share)
+{
+	request->share = share;
+	request->mutations = coherency_mutations(share);
+	/* Fully ordered: after the sample, before the request. */
+	request->alone = atomic_inc_return(&share->instantiating) == 1;
+}
+
+void coherency_request_end(struct coherency_request *request)
+{
+	atomic_dec_return(&request->share->instantiating);
+}
+
+/*
+ * Takes an inode over that a reply has brought. If nobody else knew it, and nothing that could know it was under way, its
+ * attributes are those of the reply or newer; and if nothing has moved since before the request, its slot as it is now is
+ * a sample from before the request.
+ */
+void coherency_adopt(struct inode *inode, const struct coherency_request *request)
+{
+	struct coherency_inode *ci;
+	coherency_stamp stamp;
+	bool first;
+
+	if (coherency_inode_of(inode))
+		return;
+	ci = coherency_wrap(inode, &first);
+	if (!ci || !first || !request->alone)
+		return;
+	stamp = coherency_sample(request->share, ci->key);
+	if (coherency_mutations(request->share) == request->mutations)
+		WRITE_ONCE(ci->attributes, stamp);
+}
+
+/* ---- taking inodes over ----------------------------------------------------------------------------------------- */
+
+static u64 key_of(struct inode *inode)
+{
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	u32 handle[6] = { 0 };
+	int words = ARRAY_SIZE(handle);
+	u64 nodeid;
+
+	inode->i_sb->s_export_op->encode_fh(inode, handle, &words, NULL);
+	nodeid = (u64)handle[0] << 32 | handle[1];
+	return nodeid == FUSE_ROOT_NODEID ? share->root_key : nodeid;
+}
+
+static void fill_wrapper(struct inode_wrapper *wrapper, const struct inode_operations *fuse);
+
+static int wrap_inode_operations(struct inode *inode)
+{
+	struct inode_wrapper *wrapper = wrapper_of(inode);
+	const struct inode_operations *ops = READ_ONCE(inode->i_op);
+
+	if (ops == &wrapper->ours)
+		return 0;
+	if (unlikely(!smp_load_acquire(&wrapper->fuse))) {
+		mutex_lock(&wrappers_mutex);
+		if (!wrapper->fuse)
+			fill_wrapper(wrapper, ops);
+		mutex_unlock(&wrappers_mutex);
+	}
+	if (ops != wrapper->fuse) {
+		pr_err_once("an inode has operations that are not known; it cannot be used\n");
+		return -EIO;
+	}
+	WRITE_ONCE(inode->i_op, &wrapper->ours);
+	return 0;
+}
+
+/*
+ * Replaces the operations of an inode that fuse has made. Nothing is answered from the cache of an inode to which this has
+ * not been done. Returns what the module keeps for the inode, or NULL if the inode is of a kind that is not known.
+ *
+ * The memory is freed by eviction, under RCU as inodes are.
+ */
+struct coherency_inode *coherency_wrap(struct inode *inode, bool *first)
+{
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	if (first)
+		*first = false;
+	if (ci)
+		return ci;
+	if (wrap_inode_operations(inode) || coherency_wrap_file_operations(inode))
+		return NULL;
+	if (S_ISREG(inode->i_mode) && !IS_NOCMTIME(inode))
+		pr_warn_once("the daemon lets guests collect writes: sizes and times are not coherent\n");
+	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
+	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
+	ci->key = key_of(inode);
+	atomic_set(&ci->busy, 0);
+	/* It has no pages yet: they are read through the operations that have just been installed. */
+	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
+	if (cmpxchg(&inode->i_private, NULL, (void *)ci) != NULL) {
+		kfree(ci);
+		return coherency_inode_of(inode);
+	}
+	if (first)
+		*first = true;
+	return ci;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------------------- */
+
+static bool matches(struct inode *inode, const struct kstat *stat, enum coherency_need need)
+{
+	struct timespec64 mtime = coherency_mtime(inode), ctime = coherency_ctime(inode);
+	bool owner = !((inode->i_mode ^ stat->mode) & ~S_ISVTX) && uid_eq(inode->i_uid, stat->uid) &&
+		     gid_eq(inode->i_gid, stat->gid);
+	bool size = i_size_read(inode) == stat->size;
+
+	switch (need) {
+	case COHERENCY_NEED_OWNER:
+		return owner;
+	case COHERENCY_NEED_SIZE:
+		return size;
+	default:
+		return owner && size && inode->i_nlink == stat->nlink && inode->i_blocks == stat->blocks &&
+		       timespec64_equal(&mtime, &stat->mtime) && timespec64_equal(&ctime, &stat->ctime);
+	}
+}
+
+/*
+ * Asks the daemon for the attributes, and stamps them if the inode has what the daemon said. Succeeds if at least what the
+ * caller needs has arrived in the inode.
+ */
+int coherency_refresh(struct inode *inode, struct dentry *dentry, enum coherency_need need)
+{
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	struct path path = { .dentry = dentry };
+	int tries = COHERENCY_REFRESH_TRIES;
+	coherency_stamp stamp;
+	struct kstat stat;
+	bool quiet;
+	int err;
+
+	do {
+		stamp = coherency_sample(share, ci->key);
+		/* Pairs with the increments before the requests. */
+		smp_mb();
+		quiet = !atomic_read(&share->instantiating) && !atomic_read(&ci->busy);
+		coherency_count(share, refreshes);
+		err = fuse_i_op(inode)->getattr(coherency_nop_idmap, &path, &stat, STATX_BASIC_STATS,
+						AT_STATX_FORCE_SYNC);
+		if (err)
+			return err;
+		if (matches(inode, &stat, COHERENCY_NEED_ALL)) {
+			if (quiet && stamp)
+				WRITE_ONCE(ci->attributes, stamp);
+			return 0;
+		}
+		if (need != COHERENCY_NEED_ALL && matches(inode, &stat, need))
+			return 0;
+	} while (--tries && !fatal_signal_pending(current));
+	return -ESTALE;
+}
+
+static int coherency_getattr(coherency_idmap *idmap, const struct path *path, struct kstat *stat, u32 request_mask,
+			     unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	int err;
+
+	/* A caller who says that any age will do gets what there is. */
+	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_DONT_SYNC || !request_mask)
+		goto cached;
+	if (likely(coherency_attributes_are_current(share, ci))) {
+		coherency_count(share, hits);
+		goto cached;
+	}
+	coherency_count(share, misses);
+	if ((flags & AT_STATX_SYNC_TYPE) != AT_STATX_FORCE_SYNC) {
+		err = coherency_refresh(inode, path->dentry, COHERENCY_NEED_ALL);
+		if (!err)
+			goto cached;
+		if (err != -ESTALE)
+			return err;
+		/* Others keep changing it: let the answer be the reply itself. */
+		flags = (flags & ~AT_STATX_SYNC_TYPE) | AT_STATX_FORCE_SYNC;
+	}
+cached:
+	return fuse_i_op(inode)->getattr(idmap, path, stat, request_mask, flags);
+}
+
+static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int mask)
+{
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	struct dentry *alias;
+	int err;
+
+	if (likely(ci && coherency_attributes_are_current(share, ci))) {
+		coherency_count(share, hits);
+		return fuse_i_op(inode)->permission(idmap, inode, mask);
+	}
+	if (mask & MAY_NOT_BLOCK)
+		return -ECHILD;
+	coherency_count(share, misses);
+	/* fuse only wants to know the inode; any of its names will do. */
+	alias = d_find_any_alias(inode);
+	if (!alias)
+		return -ESTALE;
+	err = coherency_refresh(inode, alias, COHERENCY_NEED_OWNER);
+	dput(alias);
+	return err ? err : fuse_i_op(inode)->permission(idmap, inode, mask);
+}
+
+static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	int err = 0;
+
+	/* Whether the caller may is decided by the owner. */
+	if (!coherency_attributes_are_current(share, ci))
+		err = coherency_refresh(inode, dentry, COHERENCY_NEED_OWNER);
+	if (err)
+		return err;
+	atomic_inc_return(&ci->busy);
+	err = fuse_i_op(inode)->setattr(idmap, dentry, attr);
+	atomic_dec_return(&ci->busy);
+	return err;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+/* What is sampled before a request that makes a name. */
+struct name_request {
+	struct coherency_request request;
+	coherency_stamp bound;
+};
+
+static coherency_stamp sample_name(struct inode *dir, const struct dentry *dentry)
+{
+	u64 key = coherency_name_key(coherency_inode_of(dir), &dentry->d_name);
+
+	return coherency_bind(coherency_sample(coherency_share_of(dir->i_sb), key), key);
+}
+
+static void name_request_begin(struct name_request *name, struct inode *dir, struct dentry *dentry)
+{
+	name->bound = sample_name(dir, dentry);
+	coherency_request_begin(&name->request, coherency_share_of(dir->i_sb));
+}
+
+/* dentry is NULL if the request has failed. */
+static void name_request_end(struct name_request *name, struct dentry *dentry)
+{
+	if (dentry) {
+		if (d_inode(dentry))
+			coherency_adopt(d_inode(dentry), &name->request);
+		coherency_stamp_dentry(dentry, name->bound);
+	}
+	coherency_request_end(&name->request);
+}
+
+static struct dentry *coherency_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	struct name_request name;
+	struct dentry *result;
+
+	name_request_begin(&name, dir, dentry);
+	result = directories.fuse->lookup(dir, dentry, flags);
+	name_request_end(&name, IS_ERR(result) ? NULL : result ? result : dentry);
+	return result;
+}
+
+static int coherency_create(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode, bool excl)
+{
+	struct name_request name;
+	int err;
+
+	name_request_begin(&name, dir, dentry);
+	err = directories.fuse->create(idmap, dir, dentry, mode, excl);
+	name_request_end(&name, err ? NULL : dentry);
+	return err;
+}
+
+static int coherency_mknod(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev)
+{
+	struct name_request name;
+	int err;
+
+	name_request_begin(&name, dir, dentry);
+	err = directories.fuse->mknod(idmap, dir, dentry, mode, rdev);
+	name_request_end(&name, err ? NULL : dentry);
+	return err;
+}
+
+static coherency_mkdir_result coherency_mkdir(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry,
+					      umode_t mode)
+{
+	coherency_mkdir_result result;
+	struct name_request name;
+
+	name_request_begin(&name, dir, dentry);
+	result = directories.fuse->mkdir(idmap, dir, dentry, mode);
+	name_request_end(&name, coherency_mkdir_failed(result) ? NULL : coherency_mkdir_dentry(result, dentry));
+	return result;
+}
+
+static int coherency_symlink(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry, const char *target)
+{
+	struct name_request name;
+	int err;
+
+	name_request_begin(&name, dir, dentry);
+	err = directories.fuse->symlink(idmap, dir, dentry, target);
+	name_request_end(&name, err ? NULL : dentry);
+	return err;
+}
+
+static int coherency_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
+{
+	struct coherency_inode *ci = coherency_inode_of(d_inode(old));
+	struct name_request name;
+	int err;
+
+	atomic_inc_return(&ci->busy);
+	name_request_begin(&name, dir, dentry);
+	err = directories.fuse->link(old, dir, dentry);
+	name_request_end(&name, err ? NULL : dentry);
+	atomic_dec_return(&ci->busy);
+	return err;
+}
+
+/* The file is open already, with fuse's operations: its inode was new. */
+static int coherency_tmpfile(coherency_idmap *idmap, struct inode *dir, struct file *file, umode_t mode)
+{
+	struct coherency_request request;
+	int err;
+
+	coherency_request_begin(&request, coherency_share_of(dir->i_sb));
+	err = directories.fuse->tmpfile(idmap, dir, file, mode);
+	if (!err)
+		coherency_adopt(file_inode(file), &request);
+	coherency_request_end(&request);
+	if (!err)
+		coherency_wrap_open_file(file);
+	return err;
+}
+
+/* fuse's atomic_open begins with a LOOKUP of its own, which would be stamped by nobody. */
+static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file, unsigned int flags,
+				 umode_t mode)
+{
+	struct name_request name;
+	struct dentry *found;
+	int err;
+
+	if (d_in_lookup(dentry)) {
+		found = coherency_lookup(dir, dentry, 0);
+		if (IS_ERR(found))
+			return PTR_ERR(found);
+		if (found || d_really_is_positive(dentry))
+			return finish_no_open(file, found);
+	}
+	if (!(flags & O_CREAT))
+		return finish_no_open(file, NULL);
+
+	name_request_begin(&name, dir, dentry);
+	err = directories.fuse->atomic_open(dir, dentry, file, flags, mode);
+	name_request_end(&name, err ? NULL : dentry);
+	if (!err && file->f_mode & FMODE_OPENED)
+		coherency_wrap_open_file(file);
+	return err;
+}
+
+/*
+ * UNLINK, RMDIR and RENAME name what they change. If another guest gave that name to another inode after this one looked
+ * it up, the request has changed an inode that this guest does not think of, and own changes do not move the table. So
+ * the name is compared with what was known of it; if it has moved, everything cached is given up. Two guests have to
+ * change one name at one moment for that.
+ */
+static void check_name(struct inode *dir, const struct dentry *dentry)
+{
+	coherency_stamp bound = sample_name(dir, dentry);
+
+	if (!bound || bound != READ_ONCE(dentry->d_time))
+		coherency_give_up(coherency_share_of(dir->i_sb));
+}
+
+/* Whether the request may have been carried out. */
+static bool perhaps_done(int err)
+{
+	return !err || err == -EINTR;
+}
+
+static int coherency_unlink(struct inode *dir, struct dentry *dentry)
+{
+	int err = directories.fuse->unlink(dir, dentry);
+
+	if (perhaps_done(err))
+		check_name(dir, dentry);
+	return err;
+}
+
+static int coherency_rmdir(struct inode *dir, struct dentry *dentry)
+{
+	int err = directories.fuse->rmdir(dir, dentry);
+
+	if (perhaps_done(err))
+		check_name(dir, dentry);
+	return err;
+}
+
+/* The VFS moves the dentries after this; stamps are for the names that they will have. */
+static int coherency_rename(coherency_idmap *idmap, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+			    struct dentry *new, unsigned int flags)
+{
+	coherency_stamp old_name = sample_name(old_dir, old);
+	coherency_stamp new_name = sample_name(new_dir, new);
+	int err;
+
+	err = directories.fuse->rename(idmap, old_dir, old, new_dir, new, flags);
+	if (perhaps_done(err)) {
+		check_name(old_dir, old);
+		check_name(new_dir, new);
+	}
+	if (err)
+		return err;
+	coherency_stamp_dentry(old, new_name);
+	if (flags & RENAME_EXCHANGE)
+		coherency_stamp_dentry(new, old_name);
+	return 0;
+}
+
+static void fill_wrapper(struct inode_wrapper *wrapper, const struct inode_operations *fuse)
+{
+	struct inode_operations *ours = &wrapper->ours;
+
+	*ours = *fuse;
+#define REPLACE(operation) do { if (fuse->operation) ours->operation = coherency_##operation; } while (0)
+	REPLACE(lookup);
+	REPLACE(create);
+	REPLACE(mknod);
+	REPLACE(mkdir);
+	REPLACE(symlink);
+	REPLACE(link);
+	REPLACE(tmpfile);
+	REPLACE(atomic_open);
+	REPLACE(unlink);
+	REPLACE(rmdir);
+	REPLACE(rename);
+	REPLACE(getattr);
+	REPLACE(setattr);
+	REPLACE(permission);
+#undef REPLACE
+	smp_store_release(&wrapper->fuse, fuse);
+}
+
+/* ---- inodes by handle ------------------------------------------------------------------------------------------- */
+
+/* NFS and open_by_handle_at reach inodes without a name. */
+static const struct export_operations *fuse_export_op;
+static struct export_operations coherency_export_op;
+
+/* These send a LOOKUP if fuse does not know the inode any more. */
+static struct dentry *exported(struct dentry *dentry, struct coherency_request *request)
+{
+	if (!IS_ERR_OR_NULL(dentry) && d_inode(dentry) && !coherency_wrap(d_inode(dentry), NULL)) {
+		dput(dentry);
+		dentry = ERR_PTR(-ESTALE);
+	}
+	coherency_request_end(request);
+	return dentry;
+}
+
+static struct dentry *coherency_fh_to_dentry(struct super_block *sb, struct fid *fid, int length, int type)
+{
+	struct coherency_request request;
+
+	coherency_request_begin(&request, coherency_share_of(sb));
+	return exported(fuse_export_op->fh_to_dentry(sb, fid, length, type), &request);
+}
+
+static struct dentry *coherency_fh_to_parent(struct super_block *sb, struct fid *fid, int length, int type)
+{
+	struct coherency_request request;
+
+	coherency_request_begin(&request, coherency_share_of(sb));
+	return exported(fuse_export_op->fh_to_parent(sb, fid, length, type), &request);
+}
+
+static struct dentry *coherency_get_parent(struct dentry *child)
+{
+	struct coherency_request request;
+
+	coherency_request_begin(&request, coherency_share_of(child->d_sb));
+	return exported(fuse_export_op->get_parent(child), &request);
+}
+
+/* Node ids are told by encode_fh, so without it there are no keys. */
+int coherency_install_export_operations(struct super_block *sb)
+{
+	const struct export_operations *ops = sb->s_export_op;
+	int err = 0;
+
+	if (!ops || !ops->encode_fh)
+		return -EOPNOTSUPP;
+	/* A daemon that does not export leaves nothing but encode_fh; a submount inherits what its parent has. */
+	if (ops == &coherency_export_op || !ops->fh_to_dentry)
+		return 0;
+	mutex_lock(&wrappers_mutex);
+	if (!fuse_export_op) {
+		coherency_export_op = *ops;
+		coherency_export_op.fh_to_dentry = coherency_fh_to_dentry;
+		if (ops->fh_to_parent)
+			coherency_export_op.fh_to_parent = coherency_fh_to_parent;
+		if (ops->get_parent)
+			coherency_export_op.get_parent = coherency_get_parent;
+		fuse_export_op = ops;
+	}
+	if (ops == fuse_export_op)
+		sb->s_export_op = &coherency_export_op;
+	else
+		err = -EOPNOTSUPP;
+	mutex_unlock(&wrappers_mutex);
+	return err;
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The version table: where it is, whether it is one, and whether it is to be believed.
+ */
+#include "coherency.h"
+
+#include <linux/io.h>
+#include <linux/log2.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <uapi/linux/virtio_fs.h>
+
+#define COHERENCY_IVSHMEM_VENDOR	0x1af4
+#define COHERENCY_IVSHMEM_DEVICE	0x1110
+#define COHERENCY_IVSHMEM_BAR		2
+
+/* How often at least, and at most, the heartbeat is looked at. */
+#define COHERENCY_BEAT_SLOWEST_MS	250
+#define COHERENCY_BEAT_FASTEST_MS	10
+
+static bool is_zero(const void *bytes, size_t count)
+{
+	return !memchr_inv(bytes, 0, count);
+}
+
+/* Says in the kernel's log what is wrong with a region that was expected to hold the table. */
+static bool header_is_sound(const struct coherency_table_header *header, resource_size_t bytes, const char *where)
+{
+	u64 slots;
+
+	if (smp_load_acquire(&header->magic) != COHERENCY_TABLE_MAGIC) {
+		pr_info("%s holds no version table, or one that is not ready\n", where);
+		return false;
+	}
+	if (header->layout != COHERENCY_TABLE_LAYOUT || header->header_bytes != COHERENCY_TABLE_HEADER_BYTES) {
+		pr_err("%s: the version table has layout %u, this module knows layout %u only\n", where,
+		       header->layout, COHERENCY_TABLE_LAYOUT);
+		return false;
+	}
+	slots = header->slot_count;
+	if (!is_power_of_2(slots) || slots < COHERENCY_TABLE_SLOTS_MIN || slots > COHERENCY_TABLE_SLOTS_MAX ||
+	    slots * sizeof(u64) > bytes - COHERENCY_TABLE_HEADER_BYTES) {
+		pr_err("%s: %llu slots cannot be in a region of %pa bytes\n", where, slots, &bytes);
+		return false;
+	}
+	if (header->reserved0 || header->reserved1 ||
+	    !is_zero(header->reserved2, sizeof(header->reserved2)) ||
+	    !is_zero(header->reserved3, sizeof(header->reserved3)) ||
+	    !is_zero(header->reserved4, sizeof(header->reserved4)) ||
+	    !is_zero(header->reserved5, sizeof(header->reserved5)) ||
+	    !is_zero(header->reserved6, sizeof(header->reserved6)) ||
+	    !is_zero(header->reserved7, sizeof(header->reserved7))) {
+		pr_err("%s: reserved bytes of the version table are in use\n", where);
+		return false;
+	}
+	return true;
+}
+
+static bool header_has_tag(const struct coherency_table_header *header, const char *tag)
+{
+	size_t length = strlen(tag);
+
+	return length <= sizeof(header->tag) && !memcmp(header->tag, tag, length) &&
+	       is_zero(header->tag + length, sizeof(header->tag) - length);
+}
+
+/*
+ * Maps a region and returns the share if it holds the table of tag. The region is memory of the host in all ways but its
+ * place, hence write-back.
+ */
+static struct coherency_share *share_of_region(resource_size_t start, resource_size_t bytes, const char *tag,
+					       const char *where)
+{
+	const struct coherency_table_header *header;
+	struct coherency_share *share;
+
+	if (bytes < COHERENCY_TABLE_HEADER_BYTES + COHERENCY_TABLE_SLOTS_MIN * sizeof(u64))
+		return NULL;
+	header = memremap(start, bytes, MEMREMAP_WB);
+	if (!header) {
+		pr_err("%s: cannot map %pa bytes\n", where, &bytes);
+		return NULL;
+	}
+	if (!header_is_sound(header, bytes, where) || !header_has_tag(header, tag))
+		goto unmap;
+
+	share = kzalloc(sizeof(*share), GFP_KERNEL);
+	if (!share)
+		goto unmap;
+	share->counters = alloc_percpu(struct coherency_counters);
+	if (!share->counters) {
+		kfree(share);
+		goto unmap;
+	}
+	share->header = header;
+	share->slots = (const u64 *)((const char *)header + COHERENCY_TABLE_HEADER_BYTES);
+	share->slot_mask = header->slot_count - 1;
+	share->instance_id = header->instance_id;
+	share->root_key = header->root_key;
+	share->trusted_until = jiffies;
+	memcpy(share->tag, header->tag, sizeof(header->tag));
+	coherency_share_init(share);
+	return share;
+unmap:
+	memunmap((void *)header);
+	return NULL;
+}
+
+void coherency_unmap_table(struct coherency_share *share)
+{
+	memunmap((void *)share->header);
+	if (share->pci) {
+		pci_disable_device(share->pci);
+		pci_dev_put(share->pci);
+	}
+}
+
+/* ---- virtio shared memory ------------------------------------------------------------------------------------- */
+
+/*
+ * Binds to nothing. The virtio bus is not exported; a registered driver knows it, whatever virtio's transport is.
+ */
+static const struct virtio_device_id no_devices[] = { { 0 } };
+
+static struct virtio_driver bus_finder = {
+	.driver.name	= KBUILD_MODNAME,
+	.driver.owner	= THIS_MODULE,
+	.id_table	= no_devices,
+};
+
+struct virtio_search {
+	const char *tag;
+	struct coherency_share *share;
+};
+
+static bool device_has_tag(struct virtio_device *vdev, const char *tag)
+{
+	char name[sizeof_field(struct virtio_fs_config, tag) + 1] = { 0 };
+
+	virtio_cread_bytes(vdev, offsetof(struct virtio_fs_config, tag), name, sizeof(name) - 1);
+	return !strcmp(name, tag);
+}
+
+static int look_at_virtio_device(struct device *dev, void *data)
+{
+	struct virtio_device *vdev = dev_to_virtio(dev);
+	struct virtio_search *search = data;
+	struct virtio_shm_region region;
+
+	if (vdev->id.device != VIRTIO_ID_FS || !device_has_tag(vdev, search->tag) ||
+	    !virtio_get_shm_region(vdev, &region, COHERENCY_SHM_REGION_ID))
+		return 0;
+	search->share = share_of_region(region.addr, region.len, search->tag, dev_name(dev));
+	if (search->share)
+		search->share->transport = "virtio";
+	return 1;
+}
+
+static struct coherency_share *find_on_virtio(const char *tag)
+{
+	struct virtio_search search = { .tag = tag };
+
+	bus_for_each_dev(bus_finder.driver.bus, NULL, &search, look_at_virtio_device);
+	return search.share;
+}
+
+/* ---- ivshmem -------------------------------------------------------------------------------------------------- */
+
+static struct coherency_share *look_at_ivshmem_device(struct pci_dev *pci, const char *tag)
+{
+	struct coherency_share *share;
+
+	if (!(pci_resource_flags(pci, COHERENCY_IVSHMEM_BAR) & IORESOURCE_MEM) || pci_enable_device_mem(pci))
+		return NULL;
+	share = share_of_region(pci_resource_start(pci, COHERENCY_IVSHMEM_BAR),
+				pci_resource_len(pci, COHERENCY_IVSHMEM_BAR), tag, pci_name(pci));
+	if (!share) {
+		pci_disable_device(pci);
+		return NULL;
+	}
+	share->transport = "ivshmem";
+	share->pci = pci_dev_get(pci);
+	return share;
+}
+
+static struct coherency_share *find_on_ivshmem(const char *tag)
+{
+	struct coherency_share *share = NULL;
+	struct pci_dev *pci = NULL;
+
+	while (!share && (pci = pci_get_device(COHERENCY_IVSHMEM_VENDOR, COHERENCY_IVSHMEM_DEVICE, pci)))
+		share = look_at_ivshmem_device(pci, tag);
+	pci_dev_put(pci);
+	return share;
+}
+
+struct coherency_share *coherency_find_table(const char *tag)
+{
+	struct coherency_share *share = find_on_virtio(tag);
+
+	return share ? share : find_on_ivshmem(tag);
+}
+
+/* ---- the handshake -------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes the session coherent. It must be complete before anything is looked up: what is cached before it is not
+ * covered by the table.
+ */
+int coherency_handshake(struct coherency_share *share, struct dentry *root)
+{
+	struct coherency_attach attach;
+	unsigned long before = jiffies;
+	ssize_t length;
+
+	length = __vfs_getxattr(root, d_inode(root), COHERENCY_ATTACH_XATTR, &attach, sizeof(attach));
+	if (length < 0)
+		return length;
+	if (length != sizeof(attach) || attach.layout != COHERENCY_TABLE_LAYOUT || attach.reserved ||
+	    attach.instance_id != share->header->instance_id || attach.root_key != share->root_key)
+		return -EBADMSG;
+	share->instance_id = attach.instance_id;
+	/* The daemon has just answered: that counts as a heartbeat. */
+	share->heartbeat = READ_ONCE(share->header->heartbeat);
+	share->looked_at = before;
+	WRITE_ONCE(share->trusted_until, before + msecs_to_jiffies(share->header->heartbeat_bound_ms));
+	return 0;
+}
+
+/* ---- the heartbeat -------------------------------------------------------------------------------------------- */
+
+static unsigned long beat_period(const struct coherency_share *share)
+{
+	return msecs_to_jiffies(clamp_t(u32, share->header->heartbeat_bound_ms / 4, COHERENCY_BEAT_FASTEST_MS,
+					COHERENCY_BEAT_SLOWEST_MS));
+}
+
+static bool table_is_ours(struct coherency_share *share)
+{
+	const struct coherency_table_header *header = share->header;
+
+	return READ_ONCE(header->magic) == COHERENCY_TABLE_MAGIC &&
+	       READ_ONCE(header->layout) == COHERENCY_TABLE_LAYOUT &&
+	       READ_ONCE(header->slot_count) == share->slot_mask + 1 &&
+	       READ_ONCE(header->root_key) == share->root_key;
+}
+
+static void look_at_heartbeat(struct coherency_share *share)
+{
+	u64 heartbeat = READ_ONCE(share->header->heartbeat);
+	unsigned long now = jiffies;
+
+	if (!table_is_ours(share)) {
+		WRITE_ONCE(share->trusted_until, now);
+	} else if (READ_ONCE(share->header->instance_id) != share->instance_id) {
+		/* The daemon was started anew, and does not know this session as coherent. */
+		WRITE_ONCE(share->trusted_until, now);
+		if (share->root_sb && !coherency_handshake(share, share->root_sb->s_root))
+			pr_info("%s: attached again, the daemon was restarted\n", share->tag);
+	} else if (heartbeat != share->heartbeat) {
+		/* It has moved, but perhaps right after the previous look. */
+		WRITE_ONCE(share->trusted_until,
+			   share->looked_at + msecs_to_jiffies(share->header->heartbeat_bound_ms));
+		share->heartbeat = heartbeat;
+	}
+	share->looked_at = now;
+}
+
+static void heartbeat_work(struct work_struct *work)
+{
+	struct coherency_share *share = container_of(to_delayed_work(work), struct coherency_share, heartbeat_work);
+
+	look_at_heartbeat(share);
+	queue_delayed_work(system_highpri_wq, &share->heartbeat_work, beat_period(share));
+}
+
+void coherency_start_heartbeat(struct coherency_share *share)
+{
+	INIT_DELAYED_WORK(&share->heartbeat_work, heartbeat_work);
+	queue_delayed_work(system_highpri_wq, &share->heartbeat_work, beat_period(share));
+}
+
+void coherency_stop_heartbeat(struct coherency_share *share)
+{
+	cancel_delayed_work_sync(&share->heartbeat_work);
+	WRITE_ONCE(share->trusted_until, jiffies);
+}
+
+int coherency_table_init(void)
+{
+	return register_virtio_driver(&bus_finder);
+}
+
+void coherency_table_exit(void)
+{
+	unregister_virtio_driver(&bus_finder);
+}
