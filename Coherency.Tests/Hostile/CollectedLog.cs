@@ -10,6 +10,17 @@ internal sealed class CollectedLog : ILoggerFactory, ILogger
 
     private readonly List<string> _lines = [];
 
+    public string Text
+    {
+        get
+        {
+            lock (_lines)
+            {
+                return string.Join('\n', _lines);
+            }
+        }
+    }
+
     public void Clear()
     {
         lock (_lines)

@@ -24,7 +24,7 @@ public sealed class GuestLifecycleTests(StableGuests guests) : GuestTest(guests)
         Assert.Equal("", await B.ExpectAsync($"ls {TwoGuests.MountPoint}"));
         Assert.Equal("textmore", await A.ExpectAsync($"tr -d '\\n' <{Folder}/file"));
 
-        await TwoGuests.MountAsync(B);
+        await _guests.MountAsync(B);
         Assert.Equal("textmore", await B.ExpectAsync($"tr -d '\\n' <{Folder}/file"));
     }
 
@@ -35,7 +35,7 @@ public sealed class GuestLifecycleTests(StableGuests guests) : GuestTest(guests)
         await HoldAllLocksAsync(B);
 
         await B.RebootAsync();
-        await TwoGuests.MountAsync(B);
+        await _guests.MountAsync(B);
 
         await AssertLocksAreFreeAsync(A);
         await StopWorkAsync(A, work);

@@ -10,6 +10,8 @@ public abstract class GuestTest(TwoGuests guests) : IAsyncLifetime
 
     private readonly string _name = $"test-{Interlocked.Increment(ref _folders)}";
 
+    protected string FileSystemType => guests.FileSystemType;
+
     protected VirtualMachine A => guests.A;
 
     protected VirtualMachine B => guests.B;

@@ -20,9 +20,11 @@ public static class QemuArguments
         .. SharedMemory,
         "-kernel", settings.Image.Kernel,
         "-initrd", settings.Image.Initramfs,
-        "-append", KernelCommandLine,
+        "-append", $"{KernelCommandLine} {settings.KernelOptions}",
         .. SerialPorts(settings),
         .. FileSystem(settings),
+        .. settings.MoreShares.SelectMany(share => MoreFileSystem(share.Key, share.Value)),
+        .. VersionTable(settings),
     ];
 
     // A vhost-user back end reads the guest's memory through the memory file.
@@ -41,6 +43,17 @@ public static class QemuArguments
 
     private static IEnumerable<string> FileSystem(VirtualMachineSettings settings) =>
         ["-chardev", $"socket,id=share,path={settings.DaemonSocket}", "-device", FileSystemDevice(settings)];
+
+    private static IEnumerable<string> MoreFileSystem(string tag, string socket) =>
+        ["-chardev", $"socket,id={tag},path={socket}", "-device", $"vhost-user-fs-pci,chardev={tag},tag={tag}"];
+
+    private static IEnumerable<string> VersionTable(VirtualMachineSettings settings) => settings.TableFile is { } file
+        ?
+        [
+            "-object", $"memory-backend-file,id=table,mem-path={file},size={new FileInfo(file).Length},share=on,readonly=on",
+            "-device", "ivshmem-plain,memdev=table",
+        ]
+        : [];
 
     private static string FileSystemDevice(VirtualMachineSettings settings) => settings.Device switch
     {

@@ -43,13 +43,22 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
         if (_daemon is not { IsRunning: true })
         {
             await StopAsync();
-            _daemon = await DaemonProcess.StartAsync(SharedDirectory, _workFolder, GuestNames);
+            _daemon = await StartDaemonAsync(_workFolder, GuestNames);
         }
         await Task.WhenAll(GuestNames.Where(name => !IsRunning(name)).ToArray().Select(BootAsync));
     }
 
-    public static Task MountAsync(VirtualMachine guest) =>
-        guest.ExpectAsync($"mountpoint -q {MountPoint} || mount -t virtiofs {DaemonProcess.Tag} {MountPoint}");
+    /// <summary>What the guests' mount command is told to mount.</summary>
+    public virtual string FileSystemType => "virtiofs";
+
+    public Task MountAsync(VirtualMachine guest) =>
+        guest.ExpectAsync($"mountpoint -q {MountPoint} || mount -t {FileSystemType} {DaemonProcess.Tag} {MountPoint}");
+
+    protected virtual Task<DaemonProcess> StartDaemonAsync(string workFolder, IReadOnlyList<string> guests) =>
+        DaemonProcess.StartAsync(SharedDirectory, workFolder, guests);
+
+    /// <summary>What a guest has that others have not.</summary>
+    protected virtual VirtualMachineSettings Extend(VirtualMachineSettings settings) => settings;
 
     /// <summary>Boots a guest in the place of one that was killed, on the same socket, and mounts the share.</summary>
     public async Task<VirtualMachine> BootAsync(string name)
@@ -73,7 +82,7 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
 
     private bool IsRunning(string name) => _guests.TryGetValue(name, out var guest) && guest.IsRunning;
 
-    private VirtualMachineSettings SettingsOf(string name) => new()
+    private VirtualMachineSettings SettingsOf(string name) => Extend(new VirtualMachineSettings
     {
         Name = name,
         Image = _image!,
@@ -81,7 +90,7 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
         DaemonSocket = _daemon!.SocketOf(name),
         Tag = DaemonProcess.Tag,
         Device = device,
-    };
+    });
 
     private async Task StopAsync()
     {

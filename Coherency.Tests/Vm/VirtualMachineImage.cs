@@ -6,6 +6,9 @@ public sealed record VirtualMachineImage(string Name, string Folder)
     /// <summary>What this machine's Debian ships: on Debian 12, QEMU 7.2 with Linux 6.1.</summary>
     public static VirtualMachineImage Stable => Locate("stable");
 
+    /// <summary>The kernel of Debian 13, Linux 6.12, on this machine's QEMU.</summary>
+    public static VirtualMachineImage Trixie => Locate("trixie");
+
     /// <summary>What Debian unstable ships: QEMU 11.1 with Linux 7.2 or newer.</summary>
     public static VirtualMachineImage Sid => Locate("sid");
 

@@ -27,6 +27,15 @@ public sealed record VirtualMachineSettings
 
     public int RequestQueues { get; init; } = 1;
 
+    /// <summary>A version table that is shown to the guest as ivshmem memory, if any.</summary>
+    public string? TableFile { get; init; }
+
+    /// <summary>Sockets of daemons whose shares the guest gets as well, by tag.</summary>
+    public IReadOnlyDictionary<string, string> MoreShares { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>More words for the kernel's command line.</summary>
+    public string KernelOptions { get; init; } = "";
+
     public string AgentSocket => Path.Combine(WorkFolder, Name + ".agent");
 
     public string ConsoleLog => Path.Combine(WorkFolder, Name + ".console");

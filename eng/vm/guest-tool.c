@@ -370,21 +370,61 @@ static void rename_storm(char **arguments)
             exit(1);
 }
 
-// stat-files DIRECTORY FILES: stats the files named 0, 1, 2, ... and prints the microseconds it took.
+static long long microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+// stat-files DIRECTORY FILES [ROUNDS]: stats the files named 0, 1, 2, ... and prints the microseconds it took.
 static void stat_files(char **arguments)
 {
-    struct timespec start;
-    struct timespec end;
+    struct stat status;
+    char name[32];
+    int rounds = arguments[2] == NULL ? 1 : atoi(arguments[2]);
+    check(chdir(arguments[0]));
+    long long start = microseconds();
+    for (int round = 0; round < rounds; round++) {
+        for (int i = 0; i < atoi(arguments[1]); i++) {
+            snprintf(name, sizeof name, "%d", i);
+            check(stat(name, &status));
+        }
+    }
+    printf("%lld\n", microseconds() - start);
+}
+
+// stat-absent DIRECTORY NAMES ROUNDS: the same for names that do not exist: absent0, absent1, ...
+static void stat_absent(char **arguments)
+{
     struct stat status;
     char name[32];
     check(chdir(arguments[0]));
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    for (int i = 0; i < atoi(arguments[1]); i++) {
-        snprintf(name, sizeof name, "%d", i);
-        check(stat(name, &status));
+    long long start = microseconds();
+    for (int round = 0; round < atoi(arguments[2]); round++) {
+        for (int i = 0; i < atoi(arguments[1]); i++) {
+            snprintf(name, sizeof name, "absent%d", i);
+            if (stat(name, &status) == 0) {
+                printf("%s exists\n", name);
+                exit(1);
+            }
+        }
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    printf("%lld\n", (end.tv_sec - start.tv_sec) * 1000000LL + (end.tv_nsec - start.tv_nsec) / 1000);
+    printf("%lld\n", microseconds() - start);
+}
+
+// make-and-remove DIRECTORY SECONDS: makes files and removes them, one after the other; prints how many.
+static void make_and_remove(char **arguments)
+{
+    char name[32];
+    long made = 0;
+    check(chdir(arguments[0]));
+    for (long long end = microseconds() + atoll(arguments[1]) * 1000000; microseconds() < end; made++) {
+        snprintf(name, sizeof name, "other%ld", made);
+        close(open_or_fail(name, O_CREAT | O_EXCL | O_WRONLY));
+        check(unlink(name));
+    }
+    printf("%ld\n", made);
 }
 
 // ---- identity --------------------------------------------------------------------------------------
@@ -426,6 +466,8 @@ static const struct command {
     { "lock-test", 3, test_lock },
     { "rename-storm", 7, rename_storm },
     { "stat-files", 2, stat_files },
+    { "stat-absent", 3, stat_absent },
+    { "make-and-remove", 2, make_and_remove },
     { "as", 5, run_as },
 };
 

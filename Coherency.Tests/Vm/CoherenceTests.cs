@@ -1,0 +1,162 @@
+using System.Globalization;
+using Coherency.Core.Fuse;
+using Coherency.Core.Versioning;
+using Coherency.Guest;
+using Coherency.Guest.Coherence;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>Real kernels with the guest module: what is unchanged costs no request, what changed is seen at the next access.</summary>
+public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper output) : GuestTest(guests)
+{
+    private readonly CoherentGuests _guests = guests;
+    private const int Files = 1000;
+    private const int Rounds = 10;
+
+    [Fact]
+    public async Task What_is_unchanged_costs_no_request()
+    {
+        MakeFiles(Files);
+        await HostShell.ExpectAsync($"cd {HostFolder} && for i in $(seq 20); do ln -s target$i link$i; mkdir dir$i; touch dir$i/file; done");
+        // Twice: attributes that came while something else changed are not believed until they were asked for.
+        await LookAroundAsync();
+        await LookAroundAsync();
+        var before = _guests.Server.CountRequests("b");
+        await LookAroundAsync();
+        var sent = Difference(_guests.Server.CountRequests("b"), before);
+        output.WriteLine($"{Rounds * Files} stats, {Rounds * Files} absent names, 20 readlinks, ls -lR of {Files + 60} names: {Describe(sent)}");
+        // A listing opens its directories: that is all.
+        Assert.Empty(sent.Keys.Except([FuseOpcode.OpenDir, FuseOpcode.ReleaseDir]));
+
+        before = _guests.Server.CountRequests("b");
+        await StatAsync(Rounds);
+        await B.ExpectAsync($"guest-tool stat-absent {Folder} {Files} {Rounds}");
+        await B.ExpectAsync($"cd {Folder} && for i in $(seq 20); do readlink link$i; done");
+        Assert.Empty(Difference(_guests.Server.CountRequests("b"), before));
+
+        async Task LookAroundAsync()
+        {
+            await StatAsync(Rounds);
+            await B.ExpectAsync($"guest-tool stat-absent {Folder} {Files} {Rounds}");
+            await B.ExpectAsync($"cd {Folder} && for i in $(seq 20); do readlink link$i; done");
+            await B.ExpectAsync($"ls -lR {Folder} >/dev/null");
+        }
+    }
+
+    [Fact]
+    public async Task Changes_in_the_same_directory_cost_only_what_they_changed()
+    {
+        MakeFiles(Files);
+        await StatAsync(2);
+        await B.ExpectAsync($"guest-tool stat-absent {Folder} {Files} 2");
+        await StatAsync(1);
+        var before = _guests.Server.CountRequests("b");
+        var work = await A.StartAsync($"guest-tool make-and-remove {Folder} 4");
+        var stats = 0;
+        while ((await A.RunAsync("pidof guest-tool")).ExitCode == 0)
+        {
+            await StatAsync(2);
+            await B.ExpectAsync($"guest-tool stat-absent {Folder} {Files} 2");
+            stats += 4 * Files;
+        }
+
+        var made = long.Parse((await work.CompletionAsync()).Text, CultureInfo.InvariantCulture);
+        var sent = Difference(_guests.Server.CountRequests("b"), before);
+        output.WriteLine($"{stats} stats while the other guest made and removed {made} files in the same directory: {Describe(sent)}");
+        // The directory itself changes with each file made and removed, and who walks through it asks for its mode again. Of
+        // the names and files beside, only those are asked for that share a slot with one that changed.
+        Assert.True(sent.GetValueOrDefault(FuseOpcode.GetAttr) <= 4 * made, Describe(sent));
+        Assert.True(sent.Where(entry => entry.Key != FuseOpcode.GetAttr).Sum(entry => entry.Value) < stats / 100, Describe(sent));
+        Assert.True(made > 50, $"only {made} files were made");
+    }
+
+    [Fact]
+    public async Task What_another_guest_changes_is_seen_at_the_next_access()
+    {
+        var rounds = Soak.Count(test: 100, soak: 2000);
+        using VirtioFsGuest user = _guests.Server.ConnectUserSpaceGuest();
+        using VersionTableReader table = VersionTableReader.Open(_guests.Server.TableOf("user-space"));
+        using CoherentCache cache = CoherentCache.Attach(user.Fuse, table);
+        NodeId folder = cache.Lookup(NodeId.Root, Path.GetFileName(HostFolder))!.Value;
+        NodeId file = cache.CreateFile(folder, "file");
+        var stale = 0;
+        for (var i = 1; i <= rounds; i++)
+        {
+            cache.SetAttributes(file, new() { valid = (uint)FuseSetAttrValid.Size, size = (ulong)i });
+            cache.CreateFile(folder, $"new{i}");
+            if (i > 1)
+                cache.Rename(folder, $"moved{i - 1}", folder, $"moved{i}");
+            else
+                cache.CreateFile(folder, "moved1");
+            var seen = await B.ExpectAsync(
+                $"cd {Folder}; stat -c %s file; [ -e new{i} ] && echo made; [ -e moved{i} ] && echo here; [ -e moved{i - 1} ] || echo gone; "
+                + $"[ -e new{i + 1} ] || echo absent; [ -e moved{i + 1} ] || echo absent; ls | wc -l");
+            stale += seen.Split('\n').SequenceEqual([$"{i}", "made", "here", "gone", "absent", "absent", $"{i + 2}"]) ? 0 : 1;
+        }
+
+        output.WriteLine($"{rounds} rounds of changes by one guest, each looked at by a virtual machine at once: {stale} stale");
+        Assert.Equal(0, stale);
+    }
+
+    [Fact]
+    public async Task Cached_data_is_not_read_after_another_guest_has_replaced_it()
+    {
+        var rounds = Soak.Count(test: 60, soak: 1000);
+        await A.ExpectAsync($"echo 000000 >{Folder}/file");
+        var stale = 0;
+        for (var i = 1; i <= rounds; i++)
+        {
+            // Of the same length, and soon after: neither size nor time need tell that something changed.
+            var text = i.ToString("D6", CultureInfo.InvariantCulture);
+            await A.ExpectAsync($"echo {text} | dd of={Folder}/file conv=notrunc 2>/dev/null");
+            stale += await B.ExpectAsync($"cat {Folder}/file") == text ? 0 : 1;
+        }
+
+        output.WriteLine($"{rounds} overwrites by one guest, each read by the other at once: {stale} stale");
+        Assert.Equal(0, stale);
+    }
+
+    [Fact]
+    public async Task Mounting_again_and_again_leaves_nothing()
+    {
+        await B.ExpectAsync(
+            $"umount {TwoGuests.MountPoint}; for i in $(seq 20); do mount -t coherency {DaemonProcess.Tag} {TwoGuests.MountPoint} && ls {TwoGuests.MountPoint} >/dev/null "
+            + $"&& umount {TwoGuests.MountPoint} || exit 1; done");
+        await B.ExpectAsync("rmmod coherency && insmod /modules/coherency.ko");
+        await _guests.MountAsync(B);
+        Assert.Equal("beating", await B.ExpectAsync($"cat /sys/fs/coherency/{DaemonProcess.Tag}/heartbeat"));
+    }
+
+    private void MakeFiles(int count)
+    {
+        for (var i = 0; i < count; i++)
+            File.WriteAllText(Path.Combine(HostFolder, $"{i}"), "text");
+    }
+
+    private Task<string> StatAsync(int rounds) => B.ExpectAsync($"guest-tool stat-files {Folder} {Files} {rounds}", LongCommand);
+
+    private static Dictionary<FuseOpcode, long> Difference(Dictionary<FuseOpcode, long> now, Dictionary<FuseOpcode, long> before) =>
+        now.Select(entry => (entry.Key, Value: entry.Value - before.GetValueOrDefault(entry.Key)))
+            .Where(entry => entry.Value > 0)
+            .ToDictionary(entry => entry.Key, entry => entry.Value);
+
+    private static string Describe(Dictionary<FuseOpcode, long> requests) =>
+        requests.Count == 0 ? "0 requests" : string.Join(", ", requests.Select(entry => $"{entry.Value} {entry.Key}"));
+}
+
+[Collection(CoherentStableGuests.Collection)]
+public sealed class StableCoherenceTests(CoherentStableGuests guests, ITestOutputHelper output) : CoherenceTests(guests, output);
+
+[Collection(CoherentTrixieGuests.Collection)]
+public sealed class TrixieCoherenceTests(CoherentTrixieGuests guests, ITestOutputHelper output) : CoherenceTests(guests, output);
+
+[Collection(CoherentSidGuests.Collection)]
+public sealed class SidCoherenceTests(CoherentSidGuests guests, ITestOutputHelper output) : CoherenceTests(guests, output);
+
+[Collection(CoherentStableGuests.Collection)]
+public sealed class CoherentStableSmokeTests(CoherentStableGuests guests) : SmokeTests(guests);
+
+[Collection(CoherentSidGuests.Collection)]
+public sealed class CoherentSidSmokeTests(CoherentSidGuests guests) : SmokeTests(guests);

@@ -1,0 +1,60 @@
+using Coherency.Core.Fuse;
+using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Hosting;
+using Coherency.Guest;
+using Coherency.Host.Server;
+using Coherency.Tests.Hostile;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>
+/// What `coherencyd serve` runs, in this process, so that a test can count requests exactly; with `--cache coherent`. Beside the
+/// virtual machines it serves a user-space guest, which changes things faster than an emulated one.
+/// </summary>
+public sealed class CoherentServer : DaemonProcess
+{
+    private const string UserSpaceGuest = "user-space";
+
+    private readonly CollectedLog _log = new();
+    private readonly GuestServer _server;
+    private readonly IReadOnlyList<string> _guests;
+
+    public CoherentServer(string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+        : base(sharedDirectory, workFolder)
+    {
+        _guests = [.. guests, UserSpaceGuest];
+        ShareConfiguration share = new()
+        {
+            SharedDir = sharedDirectory,
+            Tag = Tag,
+            Guests = [.. _guests.Select(guest => new GuestConfiguration { Name = guest, Socket = SocketOf(guest) })],
+            NumRequestQueues = 1,
+        };
+        _server = new GuestServer(new ServeConfiguration { Shares = [share] }, _log);
+    }
+
+    public override bool IsRunning => true;
+
+    public override string Output => _log.Text;
+
+    public string TableOf(string guest) => SocketOf(guest) + ".table";
+
+    public VirtioFsGuest ConnectUserSpaceGuest() => VirtioFsGuest.Connect(SocketOf(UserSpaceGuest));
+
+    /// <summary>Requests of a guest so far, but FORGETs, which nobody waits for.</summary>
+    public Dictionary<FuseOpcode, long> CountRequests(string guest)
+    {
+        RequestCounters counters = _server.Endpoints[_guests.ToList().IndexOf(guest)].Session.Counters;
+        return Enum.GetValues<FuseOpcode>()
+            .Where(opcode => opcode is not (FuseOpcode.Forget or FuseOpcode.BatchForget) && counters[opcode] > 0)
+            .ToDictionary(opcode => opcode, opcode => counters[opcode]);
+    }
+
+    public override Task PrepareForGuestAsync(string guest) => Task.CompletedTask;
+
+    public override ValueTask DisposeAsync()
+    {
+        _server.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
