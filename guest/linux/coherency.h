@@ -51,9 +51,7 @@ struct coherency_counters {
 struct coherency_share {
 	struct kobject kobj;
 	struct list_head list;
-	unsigned int mounts;			/* super blocks attached; guarded by the list's mutex */
-	struct super_block *root_sb;		/* the one that the handshake was made on, until it goes */
-	struct backing_dev_info *bdi;		/* by which a submount finds the share of its parent */
+	struct super_block *root_sb;		/* lives as long as all of its submounts */
 
 	const struct coherency_table_header *header;
 	const u64 *slots;

@@ -3,6 +3,11 @@
  * The file system type "coherency": virtiofs, attached to a version table. virtiofs makes the super block and kills it;
  * this adds the handshake after the one and the detaching before the other, so that a super block of this type is attached
  * for exactly as long as it lives, and the module cannot go meanwhile.
+ *
+ * virtiofs finds the super block that a device has already among those of its type, and does not notice if there is one of
+ * another type: it would start a second session on the same queues, and the first would no longer be coherent without
+ * knowing. So the super block is made as one of virtiofs's, stays in virtiofs's list, and only then becomes one of this
+ * type. "mount -t virtiofs" of a tag that is mounted as coherency finds that one.
  */
 #include "coherency.h"
 
@@ -13,8 +18,8 @@
 #include <linux/slab.h>
 
 static struct file_system_type *virtiofs;
+static struct file_system_type coherency_type;
 
-/* Guards the list of shares and their counts of mounts. */
 static DEFINE_MUTEX(shares_mutex);
 static LIST_HEAD(shares);
 
@@ -77,60 +82,44 @@ static void detach_session(struct super_block *sb)
 		pr_debug("detaching failed: %d\n", err);
 }
 
-/* The share's last super block stops the heartbeat before its session ends. */
-static void leave_share(struct coherency_share *share, struct super_block *sb)
-{
-	bool last;
-
-	mutex_lock(&shares_mutex);
-	last = --share->mounts == 0;
-	if (last) {
-		list_del(&share->list);
-		kobject_del(&share->kobj);
-	}
-	mutex_unlock(&shares_mutex);
-	if (sb == share->root_sb || last)
-		coherency_stop_heartbeat(share);
-	if (sb == share->root_sb) {
-		share->root_sb = NULL;
-		if (last)
-			detach_session(sb);
-		else
-			coherency_start_heartbeat(share);
-	}
-}
-
 static int join_share(struct coherency_share *share, struct super_block *sb)
 {
-	int err = 0;
+	int err = coherency_sysfs_add(share);
 
+	if (err)
+		return err;
+	share->root_sb = sb;
 	mutex_lock(&shares_mutex);
-	if (share->mounts == 0) {
-		err = coherency_sysfs_add(share);
-		if (!err) {
-			share->root_sb = sb;
-			share->bdi = sb->s_bdi;
-			list_add(&share->list, &shares);
-		}
-	}
-	if (!err)
-		share->mounts++;
+	list_add(&share->list, &shares);
 	mutex_unlock(&shares_mutex);
-	return err;
+	coherency_start_heartbeat(share);
+	return 0;
 }
 
-/* fuse gives the super blocks of a connection one backing device, and shares it with nobody else. */
+/* Nothing is believed any more when the session ends. */
+static void leave_share(struct coherency_share *share)
+{
+	mutex_lock(&shares_mutex);
+	list_del(&share->list);
+	mutex_unlock(&shares_mutex);
+	coherency_stop_heartbeat(share);
+	kobject_del(&share->kobj);
+	detach_session(share->root_sb);
+}
+
+/*
+ * Finds the share that a submount is part of: fuse gives the super blocks of a connection one backing device, and shares it
+ * with nobody else. The submount keeps the super block of the share's root alive: virtiofs takes the device from submounts
+ * that live longer when the tag is mounted anew.
+ */
 static struct coherency_share *share_of_submount(struct super_block *sb)
 {
 	struct coherency_share *share, *found = NULL;
 
 	mutex_lock(&shares_mutex);
 	list_for_each_entry(share, &shares, list) {
-		if (share->bdi == sb->s_bdi) {
-			share->mounts++;
-			kobject_get(&share->kobj);
+		if (share->root_sb->s_bdi == sb->s_bdi && atomic_inc_not_zero(&share->root_sb->s_active))
 			found = share;
-		}
 	}
 	mutex_unlock(&shares_mutex);
 	return found;
@@ -151,7 +140,6 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 		detach_session(sb);
 		return err;
 	}
-	coherency_start_heartbeat(share);
 	pr_info("%s: attached, table of %llu slots on %s\n", share->tag, share->slot_mask + 1, share->transport);
 	return 0;
 }
@@ -160,22 +148,28 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 
 static void coherency_kill_sb(struct super_block *sb)
 {
-	struct coherency_sb *csb = NULL;
-	struct coherency_share *share = NULL;
+	struct coherency_share *share;
+	struct coherency_sb *csb;
+	bool is_root;
 
-	if (coherency_is_attached(sb)) {
-		csb = container_of(sb->s_op, struct coherency_sb, s_op);
-		share = csb->share;
-		leave_share(share, sb);
-	}
-	virtiofs->kill_sb(sb);
-	if (!csb)
+	if (!coherency_is_attached(sb)) {
+		virtiofs->kill_sb(sb);
 		return;
+	}
+	csb = container_of(sb->s_op, struct coherency_sb, s_op);
+	share = csb->share;
+	is_root = sb == share->root_sb;
+	if (is_root)
+		leave_share(share);
+	virtiofs->kill_sb(sb);
 	/* Its dentries and inodes are gone, but a walk under RCU may still look at what it has found before. */
 	synchronize_rcu();
 	sb->s_op = csb->fuse_s_op;
 	kfree(csb);
-	kobject_put(&share->kobj);
+	if (is_root)
+		kobject_put(&share->kobj);
+	else
+		deactivate_super(share->root_sb);
 }
 
 /* ---- mounting --------------------------------------------------------------------------------------------------- */
@@ -188,6 +182,25 @@ static int give_up(struct fs_context *fc, int err)
 	fc->root = NULL;
 	deactivate_locked_super(sb);
 	return err;
+}
+
+/* Has virtiofs look among the super blocks of its own type, and make one of those. */
+static int get_virtiofs_tree(struct fs_context *fc)
+{
+	int err;
+
+	fc->fs_type = virtiofs;
+	err = context_of(fc)->virtiofs_ops->get_tree(fc);
+	fc->fs_type = &coherency_type;
+	return err;
+}
+
+/* From here on it is killed by coherency_kill_sb, and holds this module instead of virtiofs's, which this one holds. */
+static void take_over(struct super_block *sb)
+{
+	__module_get(THIS_MODULE);
+	sb->s_type = &coherency_type;
+	module_put(virtiofs->owner);
 }
 
 /* virtiofs allows one super block for a tag: a second mount of it finds the first one's. */
@@ -215,7 +228,7 @@ static int coherency_get_tree(struct fs_context *fc)
 		pr_err("%s: there is no version table for this tag; -o fallback mounts without\n", fc->source);
 		return invalf(fc, "coherency: no version table for tag <%s>", fc->source);
 	}
-	err = context->virtiofs_ops->get_tree(fc);
+	err = get_virtiofs_tree(fc);
 	if (err)
 		goto put_share;
 	sb = fc->root->d_sb;
@@ -236,13 +249,14 @@ static int coherency_get_tree(struct fs_context *fc)
 			err = 0;
 		goto put_share;
 	}
+	take_over(sb);
 	err = interpose(sb, share);
 	if (!err)
 		return 0;
 	pr_err("%s: this kernel's virtiofs is not one that the module knows: %d\n", fc->source, err);
 	if (coherency_is_attached(sb))
 		return give_up(fc, err);
-	leave_share(share, sb);
+	leave_share(share);
 	err = give_up(fc, err);
 put_share:
 	if (share)
@@ -255,6 +269,7 @@ static int coherency_get_submount(struct fs_context *fc)
 {
 	struct coherency_share *share;
 	struct super_block *sb;
+	bool is_attached;
 	int err;
 
 	err = context_of(fc)->virtiofs_ops->get_tree(fc);
@@ -262,17 +277,17 @@ static int coherency_get_submount(struct fs_context *fc)
 		return err;
 	sb = fc->root->d_sb;
 	share = share_of_submount(sb);
-	/* The parent was mounted without a table. */
-	if (!share)
-		return 0;
+	/* Cannot be: it would not be of this type. */
+	if (WARN_ON(!share))
+		return give_up(fc, -EIO);
 	err = interpose(sb, share);
 	if (!err)
 		return 0;
-	if (!coherency_is_attached(sb)) {
-		leave_share(share, sb);
-		kobject_put(&share->kobj);
-	}
-	return give_up(fc, err);
+	is_attached = coherency_is_attached(sb);
+	give_up(fc, err);
+	if (!is_attached)
+		deactivate_super(share->root_sb);
+	return err;
 }
 
 static int coherency_parse_param(struct fs_context *fc, struct fs_parameter *param)

@@ -258,7 +258,7 @@ static void look_at_heartbeat(struct coherency_share *share)
 	} else if (READ_ONCE(share->header->instance_id) != share->instance_id) {
 		/* The daemon was started anew, and does not know this session as coherent. */
 		WRITE_ONCE(share->trusted_until, now);
-		if (share->root_sb && !coherency_handshake(share, share->root_sb->s_root))
+		if (!coherency_handshake(share, share->root_sb->s_root))
 			pr_info("%s: attached again, the daemon was restarted\n", share->tag);
 	} else if (heartbeat != share->heartbeat) {
 		/* It has moved, but perhaps right after the previous look. */
