@@ -60,6 +60,18 @@ public sealed unsafe class PassthroughShare : IDisposable
     /// <summary>Starts serving one more guest, independent of all others.</summary>
     public PassthroughFileSystem OpenSession() => new(this, Interlocked.Increment(ref _sessions));
 
+    /// <summary>
+    /// Tells of the mounts and inodes that the share has and comes to have. Set before the first session is opened, and
+    /// taken away (null) after the last one.
+    /// </summary>
+    internal void SetWatch(IShareWatch? watch)
+    {
+        Inodes.Watch = watch;
+        Mounts.SetWatch(watch);
+        using PinnedInode root = Inodes.Pin(RootKey);
+        watch?.AddInode(root);
+    }
+
     public void Dispose()
     {
         Inodes.CloseAll();
