@@ -223,6 +223,43 @@ public sealed class HostWatcherTests : IDisposable
         ExpectSlots("os.chmod('a', 0o600)", file);
     }
 
+    [Theory]
+    [InlineData(WatchState.Fanotify)]
+    [InlineData(WatchState.Inotify)]
+    public void Events_cost_no_allocation(WatchState state)
+    {
+        AllocationMeter meter = new();
+        using HostWatcher watcher = new(_share.Share, meter, NullLogger.Instance, state);
+        _host.Run("for i in range(20000): os.chmod('.', 0o755); os.rename('marker', 'm'); os.rename('m', 'marker')");
+        Assert.True(SpinWait.SpinUntil(() => meter.Calls > 40, TimeSpan.FromSeconds(20)));
+        Assert.Equal(0, meter.Bytes);
+    }
+
+    /// <summary>What the watcher's thread allocates from one call to a later one, once its code has been compiled.</summary>
+    private sealed class AllocationMeter : IHostChanges
+    {
+        private const int WarmUpCalls = 20;
+
+        private long _first;
+        private int _calls;
+
+        public long Bytes { get; private set; }
+
+        public int Calls => Volatile.Read(ref _calls);
+
+        public void Changed(ReadOnlySpan<SlotKey> slots)
+        {
+            long allocated = GC.GetAllocatedBytesForCurrentThread();
+            _first = _calls < WarmUpCalls ? allocated : _first;
+            Bytes = allocated - _first;
+            Volatile.Write(ref _calls, _calls + 1);
+        }
+
+        public void Lost()
+        {
+        }
+    }
+
     [Fact]
     public void It_is_alive_while_its_thread_makes_turns()
     {

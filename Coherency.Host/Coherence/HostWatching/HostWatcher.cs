@@ -111,6 +111,9 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     private void Run()
     {
+        // It runs for microseconds at a time, and until it does guests are stale. Without the privilege it waits its turn
+        // among all that want to run. A nice value would not do: it counts within a control group only.
+        _ = Libc.SetRealtimePriority(1);
         try
         {
             while (!_stopping)

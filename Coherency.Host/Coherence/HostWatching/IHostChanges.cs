@@ -2,7 +2,8 @@ namespace Coherency.Host.Coherence.HostWatching;
 
 /// <summary>
 /// Is told what programs of the host changed beside the daemon, after the fact: by the watcher's thread, and in the state
-/// <see cref="WatchState.Inotify"/> by threads that serve requests too.
+/// <see cref="WatchState.Inotify"/> by threads that serve requests too. The watcher's thread runs before all others: what it
+/// calls here is short.
 /// </summary>
 public interface IHostChanges
 {
