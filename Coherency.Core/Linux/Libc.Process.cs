@@ -45,6 +45,12 @@ public static unsafe partial class Libc
     /// <summary>Sets the umask, of this thread only after <see cref="Unshare"/> with CLONE_FS; returns the previous one.</summary>
     public static uint Umask(uint mask) => umask(mask);
 
+    /// <summary>
+    /// Makes this thread run before all that have no such priority, as soon as it can: SCHED_FIFO. Asks for CAP_SYS_NICE.
+    /// </summary>
+    /// <param name="priority">From 1 to 99, which is the first.</param>
+    public static int SetRealtimePriority(int priority) => Result(sched_setscheduler(0, SchedFifo, &priority));
+
     public static uint GetEUid() => geteuid();
 
     public static uint GetEGid() => getegid();
@@ -88,6 +94,7 @@ public static unsafe partial class Libc
 
     public static int Unmount(byte* target, int flags) => Result(umount2(target, flags));
 
+    private const int SchedFifo = 1;
     private const int SysSetGroups = 116;
     private const int SysCapGet = 125;
     private const int SysCapSet = 126;
@@ -107,6 +114,9 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc")]
     private static partial uint umask(uint mask);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int sched_setscheduler(int pid, int policy, int* priority);
 
     [LibraryImport("libc")]
     private static partial uint geteuid();

@@ -120,6 +120,46 @@ public static class EventFlags
     public const int EFD_NONBLOCK = 0x800;
 }
 
+/// <summary>Constants of fanotify(7) and inotify(7).</summary>
+public static class WatchFlags
+{
+    public const uint FAN_CLOEXEC = 1;
+    public const uint FAN_NONBLOCK = 2;
+    public const uint FAN_CLASS_NOTIF = 0;
+    public const uint FAN_REPORT_DFID_NAME_TARGET = 0x1E00;
+
+    public const uint FAN_MARK_ADD = 1;
+    public const uint FAN_MARK_FILESYSTEM = 0x100;
+
+    public const ulong FAN_MODIFY = 2;
+    public const ulong FAN_ATTRIB = 4;
+    public const ulong FAN_CREATE = 0x100;
+    public const ulong FAN_DELETE = 0x200;
+    public const ulong FAN_Q_OVERFLOW = 0x4000;
+    public const ulong FAN_RENAME = 0x10000000;
+    public const ulong FAN_ONDIR = 0x40000000;
+
+    public const byte FANOTIFY_METADATA_VERSION = 3;
+    public const byte FAN_EVENT_INFO_TYPE_FID = 1;
+    public const byte FAN_EVENT_INFO_TYPE_DFID_NAME = 2;
+    public const byte FAN_EVENT_INFO_TYPE_DFID = 3;
+    public const byte FAN_EVENT_INFO_TYPE_OLD_DFID_NAME = 10;
+    public const byte FAN_EVENT_INFO_TYPE_NEW_DFID_NAME = 12;
+
+    public const int IN_CLOEXEC = 0x80000;
+    public const int IN_NONBLOCK = 0x800;
+    public const uint IN_MODIFY = 2;
+    public const uint IN_ATTRIB = 4;
+    public const uint IN_MOVED_FROM = 0x40;
+    public const uint IN_MOVED_TO = 0x80;
+    public const uint IN_CREATE = 0x100;
+    public const uint IN_DELETE = 0x200;
+    public const uint IN_MOVE_SELF = 0x800;
+    public const uint IN_UNMOUNT = 0x2000;
+    public const uint IN_Q_OVERFLOW = 0x4000;
+    public const uint IN_IGNORED = 0x8000;
+}
+
 /// <summary>Constants of UNIX sockets.</summary>
 public static class SocketFlags
 {

@@ -103,6 +103,52 @@ public unsafe struct file_handle
     public fixed byte f_handle[MaxBytes];
 }
 
+/// <summary>
+/// struct fanotify_event_metadata: an event of fanotify(7), <c>event_len</c> bytes in all. After <c>metadata_len</c> bytes
+/// records follow that each start with <see cref="fanotify_event_info_header"/>.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
+public struct fanotify_event_metadata
+{
+    public uint event_len;
+    public byte vers;
+    public byte reserved;
+    public ushort metadata_len;
+    public ulong mask;
+    public int fd;
+    public int pid;
+}
+
+/// <summary>struct fanotify_event_info_header; <c>len</c> counts the whole record, in bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+public struct fanotify_event_info_header
+{
+    public byte info_type;
+    public byte pad;
+    public ushort len;
+}
+
+/// <summary>
+/// struct fanotify_event_info_fid: <c>fsid</c> is f_fsid of statfs(2). A struct file_handle follows, not aligned, its bytes,
+/// and in records with a name that name, with a NUL.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 4, Size = 12)]
+public struct fanotify_event_info_fid
+{
+    public fanotify_event_info_header hdr;
+    public ulong fsid;
+}
+
+/// <summary>struct inotify_event; <c>len</c> bytes of a name follow, filled up with NULs.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public struct inotify_event
+{
+    public int wd;
+    public uint mask;
+    public uint cookie;
+    public uint len;
+}
+
 /// <summary>struct pollfd.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 8)]
 public struct pollfd

@@ -30,10 +30,18 @@ internal sealed class InodeTable
         }
     }
 
+    /// <summary>Is told when an inode leaves the table.</summary>
+    public IShareWatch? Watch { get; set; }
+
     public int Count => _shards.Sum(shard => shard.Count);
 
     /// <summary>The key of an identity: its node id too, unless another live inode has the same key.</summary>
-    public ulong KeyOf(in FileIdentity identity) => Usable(_hash.Hash(_mounts[identity.Mount].FileSystemId, identity.Type, identity.Bytes));
+    public ulong KeyOf(in FileIdentity identity) => KeyOf(_mounts[identity.Mount].FileSystemId, identity.Type, identity.Bytes);
+
+    /// <summary>The key of a file handle.</summary>
+    /// <param name="fileSystemId">f_fsid, as in <see cref="Mount.FileSystemId"/>.</param>
+    public ulong KeyOf(ulong fileSystemId, ushort handleType, ReadOnlySpan<byte> handle) =>
+        Usable(_hash.Hash(fileSystemId, handleType, handle));
 
     /// <summary>References the inode with that node id; empty if there is none.</summary>
     public PinnedInode Pin(ulong node) => ShardOf(node).Pin(node);

@@ -16,15 +16,29 @@ internal sealed record Mount(ushort Index, ulong Id, int Fd, ulong FileSystemId,
 /// </summary>
 internal sealed unsafe class MountTable(InodeFileHandles handles) : IDisposable
 {
-    private const int MountsMax = ushort.MaxValue;
+    public const int MountsMax = ushort.MaxValue;
 
     private readonly Lock _registering = new();
     private readonly ConcurrentDictionary<ulong, Mount> _byId = new();
     private volatile Mount[] _byIndex = [];
+    private IShareWatch? _watch;
 
     public Mount this[ushort index] => _byIndex[index];
 
     public bool TryGet(ulong mountId, out Mount? mount) => _byId.TryGetValue(mountId, out mount);
+
+    /// <summary>Tells of the mounts that are there, and from now on of each new one before it can be found.</summary>
+    public void SetWatch(IShareWatch? watch)
+    {
+        lock (_registering)
+        {
+            _watch = watch;
+            foreach (Mount mount in _byIndex)
+            {
+                watch?.AddMount(mount);
+            }
+        }
+    }
 
     /// <summary>Finds the mount of an inode, registering it if it is new.</summary>
     /// <param name="pathFd">The inode: the first one of its mount is the mount's root, since names are walked one by one.</param>
@@ -54,6 +68,7 @@ internal sealed unsafe class MountTable(InodeFileHandles handles) : IDisposable
         }
 
         mount = new Mount((ushort)_byIndex.Length, attributes.stx_mnt_id, fd, ReadFileSystemId(pathFd, attributes), usesHandles);
+        _watch?.AddMount(mount);
         // The index first: whoever finds the mount by its id may use the index at once.
         _byIndex = [.. _byIndex, mount];
         _byId[mount.Id] = mount;

@@ -68,6 +68,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     /// <summary>Gives an inode to the session, which now holds one reference more.</summary>
     private Entry Grant(ref PinnedInode inode, in statx attributes, ushort parentMount)
     {
+        _share.Inodes.Watch?.AddInode(inode);
         Entry entry = new()
         {
             Node = new NodeId(inode.Node),

@@ -62,6 +62,18 @@ public sealed unsafe class PassthroughShare : IDisposable
     /// <param name="view">How the guest learns of the others' changes, so that it is not told of its own; if it learns at all.</param>
     public PassthroughFileSystem OpenSession(ShareView? view = null) => new(this, view);
 
+    /// <summary>
+    /// Tells of the mounts and inodes that the share has and comes to have. Set before the first session is opened, and
+    /// taken away (null) after the last one.
+    /// </summary>
+    internal void SetWatch(IShareWatch? watch)
+    {
+        Inodes.Watch = watch;
+        Mounts.SetWatch(watch);
+        using PinnedInode root = Inodes.Pin(RootKey);
+        watch?.AddInode(root);
+    }
+
     public void Dispose()
     {
         Inodes.CloseAll();

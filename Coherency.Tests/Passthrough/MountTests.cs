@@ -8,7 +8,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>Mounts in the shared directory, and shares without the privilege for file handles.</summary>
-public sealed unsafe class MountTests
+public sealed class MountTests
 {
     [Theory]
     [InlineData(true, InodeFileHandles.Mandatory)]
@@ -89,31 +89,5 @@ public sealed unsafe class MountTests
         Assert.Equal(entry.Node, linked.Node);
         Assert.Equal(entry.Node, guest.Lookup("other").Node);
         Assert.Throws<ShareException>(() => new PassthroughShare(share.Share.Options with { InodeFileHandles = InodeFileHandles.Mandatory }));
-    }
-
-    private sealed class TemporaryMount : IDisposable
-    {
-        private readonly byte[] _target;
-
-        /// <param name="type">A file system type; null to bind <paramref name="source"/>.</param>
-        public TemporaryMount(string target, string source, string? type)
-        {
-            const ulong bind = 4096;
-            Directory.CreateDirectory(target);
-            _target = Encoding.UTF8.GetBytes(target + '\0');
-            fixed (byte* t = _target, s = Encoding.UTF8.GetBytes(source + '\0'), y = type is null ? null : Encoding.UTF8.GetBytes(type + '\0'))
-            {
-                LinuxException.Check(Libc.Mount(s, t, y, type is null ? bind : 0, null), "mount");
-            }
-        }
-
-        /// <summary>Lazily: the share keeps the mount busy until it is closed.</summary>
-        public void Dispose()
-        {
-            fixed (byte* t = _target)
-            {
-                LinuxException.Check(Libc.Unmount(t, ProcessFlags.MNT_DETACH), "umount");
-            }
-        }
     }
 }

@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Coherency.Core.Linux;
+using Coherency.Host.Passthrough;
+
+namespace Coherency.Host.Coherence.HostWatching;
+
+/// <summary>
+/// Events of whole file systems, by fanotify(7). Each event carries the handles of the directory and of the inode, and the
+/// name: what keys are made of, without opening or resolving anything. It needs CAP_SYS_ADMIN and Linux 5.17.
+/// <para>
+/// The queue is the bounded one (fs.fanotify.max_queued_events), although a larger one is allowed: whoever is 16,384 events
+/// behind makes clients right sooner by one move of the epoch than by working through them, and a daemon that is stopped
+/// must not fill the memory of the kernel.
+/// </para>
+/// </summary>
+internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
+{
+    private const uint GroupFlags =
+        WatchFlags.FAN_CLASS_NOTIF | WatchFlags.FAN_REPORT_DFID_NAME_TARGET | WatchFlags.FAN_CLOEXEC | WatchFlags.FAN_NONBLOCK;
+
+    private const ulong OfNames = WatchFlags.FAN_CREATE | WatchFlags.FAN_DELETE | WatchFlags.FAN_RENAME;
+
+    /// <summary>What changes the inode that the event is about; of a new one nothing is cached.</summary>
+    private const ulong OfInodes = WatchFlags.FAN_DELETE | WatchFlags.FAN_RENAME | WatchFlags.FAN_MODIFY | WatchFlags.FAN_ATTRIB;
+
+    private readonly InodeTable _inodes;
+    private readonly int _ownProcess = Environment.ProcessId;
+
+    private FanotifyGroup(int fd, InodeTable inodes)
+    {
+        Fd = fd;
+        _inodes = inodes;
+    }
+
+    public int Fd { get; }
+
+    /// <summary>Null, with the reason, when this process may not watch file systems.</summary>
+    public static FanotifyGroup? TryCreate(InodeTable inodes, out Errno errno)
+    {
+        int fd = Libc.FanotifyInit(GroupFlags, OpenFlags.O_RDONLY);
+        errno = fd.ToErrno();
+        return fd >= 0 ? new FanotifyGroup(fd, inodes) : null;
+    }
+
+    /// <summary>Watches the file system of a mount. Once it returns, no change is missed.</summary>
+    /// <returns>ENODEV or EXDEV where the file system has no id of its own, EOPNOTSUPP where it has no handles.</returns>
+    public Errno Mark(Mount mount)
+    {
+        const uint flags = WatchFlags.FAN_MARK_ADD | WatchFlags.FAN_MARK_FILESYSTEM;
+        return Libc.FanotifyMark(Fd, flags, OfNames | OfInodes | WatchFlags.FAN_ONDIR, mount.Fd, null).ToErrno();
+    }
+
+    public bool TryDecode(ReadOnlySpan<byte> events, SlotBatch batch)
+    {
+        while (events.Length > 0)
+        {
+            fanotify_event_metadata head = MemoryMarshal.Read<fanotify_event_metadata>(events);
+            if (head.vers != WatchFlags.FANOTIFY_METADATA_VERSION || (head.mask & WatchFlags.FAN_Q_OVERFLOW) != 0)
+            {
+                return false;
+            }
+
+            // What the daemon does itself has its own scope (MutationScope). The kernel names the process, not the thread.
+            if (head.pid != _ownProcess && !TryCollect(head.mask, events[head.metadata_len..(int)head.event_len], batch))
+            {
+                return false;
+            }
+
+            events = events[(int)head.event_len..];
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The slots of one event, whose mask may have several bits, when the kernel merged events about the same name. Link
+    /// counts need nothing of their own: a FAN_ATTRIB goes with each, for the inode that a rename replaces too.
+    /// </summary>
+    private bool TryCollect(ulong mask, ReadOnlySpan<byte> records, SlotBatch batch)
+    {
+        ulong directory = 0;
+        ulong inode = 0;
+        while (records.Length > 0)
+        {
+            fanotify_event_info_fid info = MemoryMarshal.Read<fanotify_event_info_fid>(records);
+            ReadOnlySpan<byte> handle = records[sizeof(fanotify_event_info_fid)..info.hdr.len];
+            records = records[info.hdr.len..];
+            if (!TryReadKey(info.fsid, handle, out ulong key, out ReadOnlySpan<byte> name))
+            {
+                return false;
+            }
+
+            if (info.hdr.info_type == WatchFlags.FAN_EVENT_INFO_TYPE_FID)
+            {
+                inode = key;
+                continue;
+            }
+
+            directory = key;
+            if ((mask & OfNames) != 0)
+            {
+                batch.Add(SlotKey.Name(key, name));
+                batch.Add(SlotKey.Inode(key));
+            }
+        }
+
+        if ((mask & OfInodes) != 0)
+        {
+            // An event about a directory itself has no second record.
+            batch.Add(SlotKey.Inode(inode != 0 ? inode : directory));
+        }
+
+        return true;
+    }
+
+    /// <param name="record">A struct file_handle, its bytes, and in some records a name.</param>
+    /// <param name="name">Up to its NUL; empty where there is none.</param>
+    private bool TryReadKey(ulong fileSystemId, ReadOnlySpan<byte> record, out ulong key, out ReadOnlySpan<byte> name)
+    {
+        int handleBytes = BinaryPrimitives.ReadInt32LittleEndian(record);
+        int handleType = BinaryPrimitives.ReadInt32LittleEndian(record[sizeof(int)..]);
+        ReadOnlySpan<byte> rest = record[(2 * sizeof(int))..];
+        key = _inodes.KeyOf(fileSystemId, (ushort)handleType, rest[..handleBytes]);
+        name = rest[handleBytes..];
+        int end = name.IndexOf((byte)0);
+        name = end < 0 ? name : name[..end];
+
+        // The kernel could not make a handle: it is not known which inode it was.
+        return handleBytes > 0;
+    }
+
+    public void Dispose() => Libc.Close(Fd);
+}

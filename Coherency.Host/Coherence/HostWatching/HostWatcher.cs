@@ -1,0 +1,220 @@
+using Coherency.Core.Linux;
+using Coherency.Host.Passthrough;
+using Microsoft.Extensions.Logging;
+
+namespace Coherency.Host.Coherence.HostWatching;
+
+/// <summary>
+/// Notices what programs of the host change in a share beside the daemon, and passes the slots on from a thread of its own,
+/// as soon as the kernel tells. Started before the share's first session is opened, disposed after the last one.
+/// </summary>
+public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
+{
+    /// <summary>The thread makes a turn at least this often, whether something happened or not.</summary>
+    private const int TurnMs = 50;
+
+    /// <summary>Twenty turns: longer is not a busy machine but a thread that is stuck.</summary>
+    private const int AliveBoundMs = 20 * TurnMs;
+
+    private readonly PassthroughShare _share;
+    private readonly IHostChanges _changes;
+    private readonly ILogger _log;
+    private readonly FanotifyGroup? _fanotify;
+    private readonly InotifyWatches? _inotify;
+
+    /// <summary>By the index of a mount: its file system has a fanotify mark.</summary>
+    private readonly bool[] _isMarked = new bool[MountTable.MountsMax];
+
+    private readonly Lock _stateLock = new();
+    private readonly EventFd _stop = EventFd.Create();
+    private readonly SlotBatch _batch = new();
+    private readonly byte[] _events = new byte[SlotBatch.EventBytesMax];
+    private readonly Thread _thread;
+    private volatile WatchState _state;
+    private volatile bool _stopping;
+    private long _lastTurnMs = Environment.TickCount64;
+
+    /// <summary>Watches from here on.</summary>
+    /// <param name="best">Nothing better than this is tried.</param>
+    public HostWatcher(PassthroughShare share, IHostChanges changes, ILogger log, WatchState best = WatchState.Fanotify)
+    {
+        _share = share;
+        _changes = changes;
+        _log = log;
+        _state = best;
+        Errno errno = Errno.None;
+        _inotify = best >= WatchState.Inotify ? InotifyWatches.TryCreate(out errno) : null;
+        _fanotify = best >= WatchState.Fanotify ? FanotifyGroup.TryCreate(share.Inodes, out errno) : null;
+        if (_fanotify is null)
+        {
+            Lower(WatchState.Inotify, "the event queue", errno);
+        }
+
+        share.SetWatch(this);
+        _thread = new Thread(Run) { Name = "host-watcher", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>The worst of all that the share contains so far; it never becomes better again.</summary>
+    public WatchState State => _state;
+
+    /// <summary>The thread works. When it does not, nobody may believe that the table says all.</summary>
+    public bool IsAlive => Environment.TickCount64 - Volatile.Read(ref _lastTurnMs) < AliveBoundMs;
+
+    public void Dispose()
+    {
+        _share.SetWatch(null);
+        _stopping = true;
+        _stop.Signal();
+        _thread.Join();
+        _stop.Dispose();
+        _fanotify?.Dispose();
+        _inotify?.Dispose();
+    }
+
+    void IShareWatch.AddMount(Mount mount)
+    {
+        if (_fanotify is null)
+        {
+            return;
+        }
+
+        // Without handles the keys are made from attributes, which events do not carry.
+        Errno errno = mount.UsesHandles ? _fanotify.Mark(mount) : Errno.EOPNOTSUPP;
+        _isMarked[mount.Index] = errno == Errno.None;
+        if (errno != Errno.None)
+        {
+            Lower(WatchState.Inotify, "a mark on a file system", errno);
+        }
+    }
+
+    void IShareWatch.AddInode(in PinnedInode inode)
+    {
+        if (_inotify is null || _isMarked[inode.Mount])
+        {
+            return;
+        }
+
+        Errno errno = _inotify.Add(_share, inode, out bool added);
+        if (errno != Errno.None)
+        {
+            Lower(WatchState.None, "a watch on an inode", errno);
+        }
+        else if (added)
+        {
+            // The answer that the client is about to get may be older than the watch: this makes it ask again.
+            _changes.Changed([SlotKey.Inode(inode.Key)]);
+        }
+    }
+
+    void IShareWatch.RemoveInode(ulong node) => _inotify?.Remove(node);
+
+    private void Run()
+    {
+        // It runs for microseconds at a time, and until it does guests are stale. Without the privilege it waits its turn
+        // among all that want to run. A nice value would not do: it counts within a control group only.
+        _ = Libc.SetRealtimePriority(1);
+        try
+        {
+            while (!_stopping)
+            {
+                Volatile.Write(ref _lastTurnMs, Environment.TickCount64);
+                Turn();
+            }
+        }
+        catch (Exception unexpected)
+        {
+            // A fault here must not end the guests; that the thread is dead shows in IsAlive.
+            _state = WatchState.None;
+            LogDead(_log, unexpected, _share.Options.SharedDirectory);
+        }
+    }
+
+    private void Turn()
+    {
+        // poll(2) passes over a negative descriptor.
+        pollfd* waits = stackalloc pollfd[3]
+        {
+            new pollfd { fd = _fanotify?.Fd ?? -1, events = EventFlags.POLLIN },
+            new pollfd { fd = _inotify?.Fd ?? -1, events = EventFlags.POLLIN },
+            new pollfd { fd = _stop.Fd, events = EventFlags.POLLIN },
+        };
+        if (Libc.Poll(waits, 3, TurnMs) <= 0)
+        {
+            return;
+        }
+
+        if (waits[0].revents != 0)
+        {
+            PassOn(_fanotify!);
+        }
+
+        if (waits[1].revents != 0)
+        {
+            PassOn(_inotify!);
+        }
+    }
+
+    /// <summary>What one read returns: the rest is there in the next turn.</summary>
+    private void PassOn(IEventSource source)
+    {
+        long read;
+        fixed (byte* events = _events)
+        {
+            read = Libc.Read(source.Fd, events, SlotBatch.EventBytesMax);
+        }
+
+        if (read.ToErrno() is Errno.EAGAIN or Errno.EINTR)
+        {
+            return;
+        }
+
+        LinuxException.Check(read, "reading events of the host");
+        _batch.Clear();
+        if (!source.TryDecode(_events.AsSpan(0, (int)read), _batch))
+        {
+            LogLost(_log, _share.Options.SharedDirectory);
+            _changes.Lost();
+        }
+        else if (_batch.Slots.Length > 0)
+        {
+            _changes.Changed(_batch.Slots);
+        }
+    }
+
+    /// <param name="what">Could not be had, because of <paramref name="errno"/>.</param>
+    private void Lower(WatchState state, string what, Errno errno)
+    {
+        WatchState possible = _inotify is null ? WatchState.None : state;
+        lock (_stateLock)
+        {
+            if (possible >= _state)
+            {
+                return;
+            }
+
+            _state = possible;
+        }
+
+        if (possible == WatchState.Inotify)
+        {
+            LogInotify(_log, _share.Options.SharedDirectory, what, errno);
+        }
+        else
+        {
+            LogNone(_log, _share.Options.SharedDirectory, what, errno);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Directory}: changes that programs of the host make are noticed by inotify, with a watch for each inode that guests hold: fanotify cannot be used ({What}: {Errno})")]
+    private static partial void LogInotify(ILogger log, string directory, string what, Errno errno);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Directory}: changes that programs of the host make are not noticed, or not all of them ({What}: {Errno}). Guests that cache for ever may not see them: let host programs work through a mount of the share")]
+    private static partial void LogNone(ILogger log, string directory, string what, Errno errno);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Directory}: events of the host were lost; guests ask for everything anew")]
+    private static partial void LogLost(ILogger log, string directory);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Directory}: the watcher of the host ended in a way that it must not; guests stop believing their caches")]
+    private static partial void LogDead(ILogger log, Exception unexpected, string directory);
+}

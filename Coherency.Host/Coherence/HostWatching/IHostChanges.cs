@@ -1,0 +1,15 @@
+namespace Coherency.Host.Coherence.HostWatching;
+
+/// <summary>
+/// Is told what programs of the host changed beside the daemon, after the fact: by the watcher's thread, and in the state
+/// <see cref="WatchState.Inotify"/> by threads that serve requests too. The watcher's thread runs before all others: what it
+/// calls here is short.
+/// </summary>
+public interface IHostChanges
+{
+    /// <summary>Some changes were made: what is cached about these slots is stale.</summary>
+    void Changed(ReadOnlySpan<SlotKey> slots);
+
+    /// <summary>Changes were made of which nothing more is known: everything cached is stale.</summary>
+    void Lost();
+}

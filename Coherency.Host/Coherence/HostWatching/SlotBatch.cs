@@ -1,0 +1,44 @@
+using Coherency.Core.Linux;
+
+namespace Coherency.Host.Coherence.HostWatching;
+
+/// <summary>
+/// The slots of events that were read together, each once: a hundred files made in a directory move the directory's slot
+/// once. Leaving out a repeated one may fail, which costs no more than a slot that moves twice.
+/// </summary>
+internal sealed class SlotBatch
+{
+    /// <summary>Most bytes of events that are decoded into a batch.</summary>
+    public const int EventBytesMax = 64 * 1024;
+
+    /// <summary>
+    /// Of events, per slot. The densest is a <see cref="inotify_event"/> without a name, of 16 bytes; one with a name has 32
+    /// and makes two; of fanotify, a rename has over 100 and makes five.
+    /// </summary>
+    private const int EventBytesPerSlotMin = 16;
+
+    private const int PlacesMask = 1023;
+
+    private readonly SlotKey[] _slots = new SlotKey[EventBytesMax / EventBytesPerSlotMin];
+
+    /// <summary>Where a slot was put last that has the same low bits; believed only if it is still there.</summary>
+    private readonly int[] _places = new int[PlacesMask + 1];
+
+    private int _count;
+
+    public ReadOnlySpan<SlotKey> Slots => _slots.AsSpan(0, _count);
+
+    public void Clear() => _count = 0;
+
+    public void Add(SlotKey slot)
+    {
+        ref int place = ref _places[slot.Value & PlacesMask];
+        if (place < _count && _slots[place] == slot)
+        {
+            return;
+        }
+
+        place = _count;
+        _slots[_count++] = slot;
+    }
+}
