@@ -1,6 +1,8 @@
 using Coherency.Core.Versioning;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 using Microsoft.Extensions.Logging;
@@ -11,6 +13,7 @@ namespace Coherency.Daemon.Hosting;
 internal sealed partial class CoherentShares(ILogger log) : IDisposable
 {
     private readonly List<TableView> _views = [];
+    private readonly List<(HostWatcher Watcher, IReadOnlyList<TableView> Views)> _watched = [];
     private Heartbeat? _heartbeat;
 
     public IReadOnlyList<TableView> Views => _views;
@@ -59,17 +62,49 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         return view;
     }
 
+    /// <summary>Watches for changes beside the daemon, if somebody caches what they would make stale. Before the first session.</summary>
+    /// <param name="views">Those of the share's guests.</param>
+    public void Watch(PassthroughShare share, IReadOnlyList<TableView> views, bool hasMounts)
+    {
+        if (views.Count == 0 && !hasMounts)
+        {
+            return;
+        }
+
+        _watched.Add((new HostWatcher(share, share.Group, log), views));
+    }
+
     /// <summary>From here on readers may believe the tables.</summary>
-    public void Start() => _heartbeat = new Heartbeat(_views, static () => true);
+    public void Start() => _heartbeat = new Heartbeat(_views, CheckWatchers);
 
     /// <summary>After the last session has ended.</summary>
     public void Dispose()
     {
         _heartbeat?.Dispose();
+        foreach ((HostWatcher watcher, _) in _watched)
+        {
+            watcher.Dispose();
+        }
+
         foreach (TableView view in _views)
         {
             view.Dispose();
         }
+    }
+
+    /// <summary>Tells the readers what is watched, which can become less while the share is in use.</summary>
+    /// <returns>False when a watcher no longer works.</returns>
+    private bool CheckWatchers()
+    {
+        foreach ((HostWatcher watcher, IReadOnlyList<TableView> views) in _watched)
+        {
+            foreach (TableView view in views)
+            {
+                view.Table.Flags = watcher.State == WatchState.None ? VersionTableFlags.None : VersionTableFlags.HostWatched;
+            }
+        }
+
+        return _watched.TrueForAll(entry => entry.Watcher.IsAlive);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The version table {Path} was made anew: {Problem}. A guest that had it mapped has to mount again")]

@@ -81,10 +81,11 @@ public sealed partial class GuestServer : IDisposable
     {
         PassthroughShare share = new(configuration.ToPassthroughOptions(), group);
         _shares.Add(share);
-        foreach (GuestConfiguration guest in configuration.Guests)
+        TableView?[] views = [.. configuration.Guests.Select(guest => _coherent.OpenView(share, configuration, guest))];
+        _coherent.Watch(share, [.. views.OfType<TableView>()], configuration.Mounts.Count > 0);
+        foreach ((GuestConfiguration guest, TableView? view) in configuration.Guests.Zip(views))
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.{guest.Name}");
-            TableView? view = _coherent.OpenView(share, configuration, guest);
             FuseSession session = new(OpenFileSystem, configuration.ToSessionOptions(guest.Cache), _lockWaits, log, view);
             _endpoints.Add(new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, _lockWaits, log));
 

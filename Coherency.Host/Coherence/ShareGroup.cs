@@ -1,4 +1,5 @@
 using Coherency.Core.Versioning;
+using Coherency.Host.Coherence.HostWatching;
 
 namespace Coherency.Host.Coherence;
 
@@ -6,7 +7,7 @@ namespace Coherency.Host.Coherence;
 /// The clients of one share, or of several that overlap, and the one place that every change of theirs passes: a file system
 /// operation opens a scope with what it may touch before its system calls, and disposes it before it returns. Thread-safe.
 /// </summary>
-public sealed class ShareGroup
+public sealed class ShareGroup : IHostChanges
 {
     private readonly ChangesUnderWay _underWay = new();
     private readonly Lock _membership = new();

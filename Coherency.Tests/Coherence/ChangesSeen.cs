@@ -1,3 +1,4 @@
+using Coherency.Core.Versioning;
 using System.Diagnostics;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.HostWatching;

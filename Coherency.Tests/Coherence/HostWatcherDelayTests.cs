@@ -1,3 +1,4 @@
+using Coherency.Core.Versioning;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;

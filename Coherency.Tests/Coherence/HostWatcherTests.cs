@@ -1,3 +1,4 @@
+using Coherency.Core.Versioning;
 using System.Text;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
 
 namespace Coherency.Host.Coherence.HostWatching;

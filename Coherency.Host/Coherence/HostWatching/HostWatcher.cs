@@ -1,4 +1,5 @@
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
 using Microsoft.Extensions.Logging;
 

@@ -1,3 +1,5 @@
+using Coherency.Core.Versioning;
+
 namespace Coherency.Host.Coherence.HostWatching;
 
 /// <summary>

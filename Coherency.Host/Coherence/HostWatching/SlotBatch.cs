@@ -1,4 +1,5 @@
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
 
 namespace Coherency.Host.Coherence.HostWatching;
 
