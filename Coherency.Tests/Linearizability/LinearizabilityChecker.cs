@@ -18,6 +18,9 @@ internal sealed class LinearizabilityChecker
     /// <summary>Calls that may be open at once: a bit each. Beyond, the number of threads is wrong.</summary>
     private const int OpenMax = 64;
 
+    /// <summary>So many writes are shown that led to the state before a violation.</summary>
+    private const int WritesBeforeMax = 3;
+
     private readonly Transition?[] _open = new Transition?[OpenMax];
     private readonly HashSet<Configuration> _visited = [];
     private readonly Stack<Configuration> _unexplored = [];
@@ -41,12 +44,20 @@ internal sealed class LinearizabilityChecker
     /// <param name="steps">All of one object, in any order.</param>
     public static Violation? FindViolation(ObjectState initial, IEnumerable<Step> steps)
     {
-        Contradiction? found = Find(initial, [.. steps.OrderBy(step => step.Operation.Start)]);
-        return found is null ? null : Reduce(found);
+        Step[] byStart = [.. steps.OrderBy(step => step.Operation.Start)];
+        if (Find(initial, byStart) is not { } found)
+        {
+            return null;
+        }
+
+        Contradiction reduced = Reduce(found);
+        long start = reduced.Since.Min(step => step.Operation.Start);
+        IEnumerable<Step> writesBefore = byStart.Where(step => !step.Transition.IsRead && step.Operation.End < start);
+        return new Violation([.. writesBefore.OrderBy(step => step.Operation.End).TakeLast(WritesBeforeMax)], reduced.Known, reduced.Since, reduced.Last);
     }
 
     /// <summary>Leaves out, one by one, reads without which there is still no order. Writes stay: each may explain something.</summary>
-    private static Violation Reduce(Contradiction found)
+    private static Contradiction Reduce(Contradiction found)
     {
         for (int i = found.Since.Count - 1; i >= 0; i--)
         {
@@ -57,21 +68,21 @@ internal sealed class LinearizabilityChecker
             }
         }
 
-        return new Violation(found.Known, found.Since, found.Last);
+        return found;
     }
 
-    private static Contradiction? Find(ObjectState initial, IReadOnlyList<Step> byStart)
+    private static Contradiction? Find(ObjectState initial, Step[] byStart)
     {
         LinearizabilityChecker checker = new(initial);
-        int[] byEnd = [.. Enumerable.Range(0, byStart.Count).OrderBy(index => byStart[index].Operation.End)];
-        int[] places = new int[byStart.Count];
+        int[] byEnd = [.. Enumerable.Range(0, byStart.Length).OrderBy(index => byStart[index].Operation.End)];
+        int[] places = new int[byStart.Length];
         ObjectState known = initial;
         int knownAt = 0;
         int called = 0;
         foreach (int returning in byEnd)
         {
             // Of a call and a return at the same tick nobody knows which was first: they count as overlapping.
-            while (called < byStart.Count && byStart[called].Operation.Start <= byStart[returning].Operation.End)
+            while (called < byStart.Length && byStart[called].Operation.Start <= byStart[returning].Operation.End)
             {
                 places[called] = checker.Call(byStart[called].Transition);
                 called++;

@@ -54,6 +54,7 @@ public sealed class LinearizabilityCheckerTests(ITestOutputHelper output)
         Assert.Same(stale, violation.Last);
         Assert.Equal([stale], violation.Steps);
         Assert.Equal(Register.Holding(99), violation.Known);
+        Assert.Equal([97UL, 98UL, 99UL], violation.Before.Select(step => ((WriteValue)step.Transition).Value));
     }
 
     [Fact]

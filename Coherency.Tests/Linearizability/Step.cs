@@ -10,5 +10,5 @@ internal sealed record Operation(string Actor, long Start, long End);
 internal sealed record Step(Operation Operation, CheckedObject Object, Transition Transition)
 {
     public override string ToString() =>
-        $"{Operation.Start,14} to {Operation.End,14}  {Operation.Actor,-10} {Object.Name}: {Transition}";
+        $"{Operation.Start,14} to {Operation.End,14}  {Operation.Actor,-6} {Transition}";
 }
