@@ -26,6 +26,7 @@ public sealed class CoherentCache : IDisposable
 {
     private readonly FuseClient _fuse;
     private readonly TableWatch _table;
+    private readonly DirectoryLocks _directories = new();
     private readonly ConcurrentDictionary<(NodeId Parent, string Name), Cached<NodeId>> _entries = new();
     private readonly ConcurrentDictionary<NodeId, Cached<fuse_attr>> _attributes = new();
     private readonly ConcurrentDictionary<NodeId, string> _links = new();
@@ -62,33 +63,13 @@ public sealed class CoherentCache : IDisposable
     /// <summary>The inode behind a name; null when there is none, which is cached too.</summary>
     public NodeId? Lookup(NodeId parent, string name)
     {
-        SlotKey slot = NameSlot(parent, name);
-        if (TryUse(_entries, (parent, name), slot, out NodeId known))
+        if (TryUse(_entries, (parent, name), NameSlot(parent, name), out NodeId known))
         {
             return ToNullable(known);
         }
 
-        WatchSample sample = _table.Sample(slot);
-        ulong mutations = _table.Mutations;
-        NodeId found = default;
-        try
-        {
-            fuse_entry_out entry = _fuse.Lookup(parent, Encoding.UTF8.GetBytes(name));
-            found = new NodeId(entry.nodeid);
-            if (found != default)
-            {
-                Hold(found);
-                KeepAnswered(found, entry, mutations);
-            }
-
-            Keep(_entries, (parent, name), found, sample, entry.entry_valid);
-        }
-        catch (FuseException absent) when (absent.Errno == Errno.ENOENT)
-        {
-            // Not given with a time to believe it for: not to be cached.
-        }
-
-        return ToNullable(found);
+        using SharedDirectoryLock directory = _directories.EnterShared(parent);
+        return AskForName(parent, name);
     }
 
     public fuse_attr GetAttributes(NodeId node)
@@ -128,6 +109,7 @@ public sealed class CoherentCache : IDisposable
             return known!;
         }
 
+        using SharedDirectoryLock unchanged = _directories.EnterShared(directory);
         WatchSample sample = _table.Sample(slot);
         List<string> names = [];
         FileHandle handle = new(_fuse.OpenDir(directory).fh);
@@ -156,24 +138,28 @@ public sealed class CoherentCache : IDisposable
     /// <summary>Makes an empty file.</summary>
     public NodeId CreateFile(NodeId parent, string name, uint mode = 0x1B6)
     {
+        using ExclusiveDirectoryLock directory = _directories.EnterExclusive(parent);
         using OwnChange change = _table.BeginOwnChange([NameSlot(parent, name), InodeSlot(parent)]);
         return HoldNew(_fuse.MkNod(parent, Encoding.UTF8.GetBytes(name), StatFlags.S_IFREG | mode));
     }
 
     public NodeId CreateDirectory(NodeId parent, string name, uint mode = 0x1FF)
     {
+        using ExclusiveDirectoryLock directory = _directories.EnterExclusive(parent);
         using OwnChange change = _table.BeginOwnChange([NameSlot(parent, name), InodeSlot(parent)]);
         return HoldNew(_fuse.MkDir(parent, Encoding.UTF8.GetBytes(name), mode));
     }
 
     public NodeId CreateSymlink(NodeId parent, string name, string target)
     {
+        using ExclusiveDirectoryLock directory = _directories.EnterExclusive(parent);
         using OwnChange change = _table.BeginOwnChange([NameSlot(parent, name), InodeSlot(parent)]);
         return HoldNew(_fuse.Symlink(parent, Encoding.UTF8.GetBytes(name), Encoding.UTF8.GetBytes(target)));
     }
 
     public void Link(NodeId node, NodeId parent, string name)
     {
+        using ExclusiveDirectoryLock directory = _directories.EnterExclusive(parent);
         using OwnChange change = _table.BeginOwnChange([NameSlot(parent, name), InodeSlot(parent), InodeSlot(node)]);
         HoldNew(_fuse.Link(node, parent, Encoding.UTF8.GetBytes(name)));
     }
@@ -185,12 +171,13 @@ public sealed class CoherentCache : IDisposable
     /// <param name="flags">As renameat2(2) takes them.</param>
     public void Rename(NodeId parent, string name, NodeId newParent, string newName, uint flags = 0)
     {
+        using ExclusiveDirectoryLock directories = _directories.EnterExclusive(parent, newParent);
         SlotKey from = NameSlot(parent, name);
         SlotKey to = NameSlot(newParent, newName);
         WatchSample fromBefore = _table.Sample(from);
         WatchSample toBefore = _table.Sample(to);
-        NodeId? moved = Lookup(parent, name);
-        NodeId? replaced = Lookup(newParent, newName);
+        NodeId? moved = Find(parent, name);
+        NodeId? replaced = Find(newParent, newName);
         using OwnChange change = _table.BeginOwnChange(
             [from, to, InodeSlot(parent), InodeSlot(newParent), InodeSlot(moved ?? parent), InodeSlot(replaced ?? parent)]);
         _fuse.Rename2(parent, Encoding.UTF8.GetBytes(name), newParent, Encoding.UTF8.GetBytes(newName), flags);
@@ -220,18 +207,50 @@ public sealed class CoherentCache : IDisposable
         {
             // With the daemon went all that there was to give back.
         }
+
+        _directories.Dispose();
     }
 
     private delegate void Removal(NodeId parent, ReadOnlySpan<byte> name);
 
     private void Delete(NodeId parent, string name, Removal remove)
     {
+        using ExclusiveDirectoryLock directory = _directories.EnterExclusive(parent);
         SlotKey slot = NameSlot(parent, name);
         WatchSample before = _table.Sample(slot);
-        NodeId? removed = Lookup(parent, name);
+        NodeId? removed = Find(parent, name);
         using OwnChange change = _table.BeginOwnChange([slot, InodeSlot(parent), InodeSlot(removed ?? parent)]);
         remove(parent, Encoding.UTF8.GetBytes(name));
         _table.ConfirmOwnChange(slot, before);
+    }
+
+    /// <summary>Like <see cref="Lookup"/>, with the directory locked already.</summary>
+    private NodeId? Find(NodeId parent, string name) =>
+        TryUse(_entries, (parent, name), NameSlot(parent, name), out NodeId known) ? ToNullable(known) : AskForName(parent, name);
+
+    private NodeId? AskForName(NodeId parent, string name)
+    {
+        WatchSample sample = _table.Sample(NameSlot(parent, name));
+        ulong mutations = _table.Mutations;
+        NodeId found = default;
+        try
+        {
+            fuse_entry_out entry = _fuse.Lookup(parent, Encoding.UTF8.GetBytes(name));
+            found = new NodeId(entry.nodeid);
+            if (found != default)
+            {
+                Hold(found);
+                KeepAnswered(found, entry, mutations);
+            }
+
+            Keep(_entries, (parent, name), found, sample, entry.entry_valid);
+        }
+        catch (FuseException absent) when (absent.Errno == Errno.ENOENT)
+        {
+            // Not given with a time to believe it for: not to be cached.
+        }
+
+        return ToNullable(found);
     }
 
     private bool TryUse<TKey, T>(ConcurrentDictionary<TKey, Cached<T>> cache, TKey key, SlotKey slot, out T? value)
