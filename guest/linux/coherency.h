@@ -9,8 +9,8 @@
  *	file.c		is this data current? Directory listings, mappings
  *	sysfs.c		/sys/fs/coherency
  *
- * fuse does the work and keeps the caches; the operations of these files are copies of fuse's tables with some functions
- * replaced, which call fuse's own after they have looked at the table.
+ * fuse does the work and keeps the caches; the operations of these files are copies of fuse's tables with some
+ * functions replaced, which call fuse's own after they have looked at the table.
  */
 #ifndef COHERENCY_H
 #define COHERENCY_H
@@ -119,8 +119,8 @@ static inline bool coherency_is_trusted(const struct coherency_share *share)
 }
 
 /*
- * A stamp for what hashes to key, as of now; none if a change is under way or the table is not to be believed. Acquiring,
- * because what is cached must be read after, and requests must be sent after.
+ * A stamp for what hashes to key, as of now; none if a change is under way or the table is not to be believed.
+ * Acquiring, because what is cached must be read after, and requests must be sent after.
  */
 static inline coherency_stamp coherency_sample(const struct coherency_share *share, u64 key)
 {
@@ -169,8 +169,8 @@ static inline u64 coherency_name_key(const struct coherency_inode *dir, const st
 
 /*
  * A dentry's stamp also depends on the dentry's name. A stamp that races with a rename, or that is found in recycled
- * memory, is one for another name and therefore none: slots of two names often hold the same version, names never hash
- * alike.
+ * memory, is one for another name and therefore none: slots of two names often hold the same version, names never
+ * hash alike.
  */
 static inline coherency_stamp coherency_bind(coherency_stamp stamp, u64 name_key)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels that the module is built for, Linux 6.1 and later. Everything that asks for a kernel
- * version is here.
+ * What differs between the kernels that the module is built for, Linux 6.1 and later. Everything that asks for a
+ * kernel version is here.
  */
 #ifndef COHERENCY_COMPAT_H
 #define COHERENCY_COMPAT_H

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is this name current? A dentry, positive or negative, is believed while the slot of its name has not moved since the
- * LOOKUP that it comes from was sent.
+ * Is this name current? A dentry, positive or negative, is believed while the slot of its name has not moved since
+ * the LOOKUP that it comes from was sent.
  *
- * The stamp is in d_time, which the VFS leaves to file systems. fuse uses it in some kernels (6.16 to 6.18) for a small
- * counter of its own, and takes a dentry whose d_time is below that counter for outdated: a stamp, with bit 63 set, never
- * is, and fuse's value is no stamp.
+ * The stamp is in d_time, which the VFS leaves to file systems. fuse uses it in some kernels between 6.12 and 7.2 for a
+ * small counter of its own, and takes a dentry whose d_time is below that counter for outdated: a stamp, with bit 63
+ * set, never is, and fuse's value is no stamp.
  */
 #include "coherency.h"
 
@@ -15,8 +15,8 @@
 #include <linux/spinlock.h>
 
 /*
- * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before that request, and whether
- * it was alone (see coherency_request_begin).
+ * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before that request, and
+ * whether it was alone (see coherency_request_begin).
  */
 #define LISTED			BIT_ULL(62)
 #define LISTED_ALONE		BIT_ULL(61)
@@ -35,8 +35,8 @@ static DEFINE_MUTEX(install_mutex);
 /* ---- dentries that READDIRPLUS makes --------------------------------------------------------------------------- */
 
 /*
- * A directory read makes dentries without asking ->lookup. They pass d_init, which knows neither the directory nor the
- * request, but the task: a task reads one directory at a time.
+ * A directory read makes dentries without asking ->lookup. They pass d_init, which knows neither the directory nor
+ * the request, but the task: a task reads one directory at a time.
  */
 static DEFINE_HASHTABLE(listings, 6);
 static DEFINE_SPINLOCK(listings_lock);
@@ -106,8 +106,8 @@ static bool stamp_listed_dentry(struct coherency_share *share, struct dentry *de
 }
 
 /*
- * The same, right after the request. A dentry that is used only later has to be asked for if anything at all has moved
- * until then, which on a busy share it has.
+ * The same, right after the request. A dentry that is used only later has to be asked for if anything at all has
+ * moved until then, which on a busy share it has.
  */
 void coherency_stamp_listed(struct dentry *parent, const char *bytes, unsigned int length)
 {
@@ -179,8 +179,8 @@ static int revalidate_stale(struct coherency_share *share, struct inode *dir, co
 		return -EIO;
 	result = fuse_revalidate(dir, name, dentry, flags | LOOKUP_REVAL);
 	/*
-	 * The inode's attributes are not stamped: fuse may have thrown those of this reply away in favour of another's
-	 * that was sent before the sample.
+	 * The inode's attributes are not stamped: fuse may have thrown those of this reply away in favour of
+	 * another's that was sent before the sample.
 	 */
 	if (result > 0)
 		coherency_stamp_dentry(dentry, bound);
@@ -223,8 +223,8 @@ static int coherency_d_revalidate(struct inode *dir, const struct qstr *name, st
 #else
 
 /*
- * The name may change under the walk. Length and address belong together if no rename came between; the bytes that they
- * name stay readable under RCU. Should they change too, the second look at the sequence count says so.
+ * The name may change under the walk. Length and address belong together if no rename came between; the bytes that
+ * they name stay readable under RCU. Should they change too, the second look at the sequence count says so.
  */
 static int revalidate_rcu(struct dentry *dentry, unsigned int flags)
 {

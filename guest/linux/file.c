@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is this data current? What fuse keeps of a file's pages and a directory's listing is as fresh as the inode's data stamp
- * or fresher: the slot was sampled, then everything that was there was dropped. Own writes and own changes of a directory
- * do not move the slot, and fuse updates what it keeps.
+ * Is this data current? What fuse keeps of a file's pages and a directory's listing is as fresh as the inode's data
+ * stamp or fresher: the slot was sampled, then everything that was there was dropped. Own writes and own changes of a
+ * directory do not move the slot, and fuse updates what it keeps.
  */
 #include "coherency.h"
 
@@ -36,11 +36,12 @@ static bool inode_is_current(const struct coherency_share *share, const struct c
 	return stamp && stamp == READ_ONCE(ci->data) && stamp == READ_ONCE(ci->attributes);
 }
 
-/* ---- bringing a file up to date --------------------------------------------------------------------------------- */
+/* ---- bringing a file up to date -------------------------------------------------------------------------------- */
 
 /*
- * Pages that are being read are locked, and waited for: when this returns, every page comes from a request that was sent
- * after the sample. Modified pages are written first. Pages that the host shares with the guest (DAX) are never old.
+ * Pages that are being read are locked, and waited for: when this returns, every page comes from a request that was
+ * sent after the sample. Modified pages are written first. Pages that the host shares with the guest (DAX) are never
+ * old.
  */
 static int drop_pages(struct inode *inode, struct coherency_share *share, struct coherency_inode *ci)
 {
@@ -97,7 +98,7 @@ static bool file_is_current(struct file *file)
 	return inode_is_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode));
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------------------------- */
 
 static int coherency_open(struct inode *inode, struct file *file)
 {
@@ -192,11 +193,12 @@ static int coherency_fsync(struct file *file, loff_t start, loff_t end, int data
 	return err;
 }
 
-/* ---- mappings --------------------------------------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------------------------------------------- */
 
 /*
  * A page that is in a process's page table is read without asking anyone. But dropping pages takes them out of all
- * mappings, so whoever notices that the file has changed - an open, a read, a fault, a sync - makes the mappings current.
+ * mappings, so whoever notices that the file has changed - an open, a read, a fault, a sync - makes the mappings
+ * current.
  */
 static bool mapping_is_current(struct vm_fault *vmf)
 {
@@ -266,11 +268,11 @@ static int coherency_mmap(struct file *file, struct vm_area_struct *vma)
 	return err;
 }
 
-/* ---- directories ------------------------------------------------------------------------------------------------ */
+/* ---- directories ----------------------------------------------------------------------------------------------- */
 
 /*
- * Stands between fuse and the reader of a directory. fuse passes a name on before it makes the dentry, so each dentry is
- * stamped when the next name comes.
+ * Stands between fuse and the reader of a directory. fuse passes a name on before it makes the dentry, so each dentry
+ * is stamped when the next name comes.
  */
 struct listing_context {
 	struct dir_context context;
@@ -321,8 +323,9 @@ static int read_names(struct file *file, struct dir_context *reader)
 }
 
 /*
- * fuse keeps the listing of a directory together with the i_version that the directory had when the listing was begun, and
- * drops it when a reader that starts at the top finds another one. For fuse the counter has no other meaning.
+ * fuse keeps the listing of a directory together with the i_version that the directory had when the listing was
+ * begun, and drops it when a reader that starts at the top finds another one. For fuse the counter has no other
+ * meaning.
  */
 static int coherency_iterate_shared(struct file *file, struct dir_context *context)
 {
@@ -353,7 +356,7 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 	return err;
 }
 
-/* ---- taking files over ------------------------------------------------------------------------------------------ */
+/* ---- taking files over ----------------------------------------------------------------------------------------- */
 
 static void fill_file_operations(const struct file_operations *fuse)
 {

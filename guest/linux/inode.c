@@ -2,15 +2,15 @@
 /*
  * Are these attributes current? And the operations that change names and attributes.
  *
- * An inode's attributes may be stamped with a sample only if no reply from before the sample can overwrite them later.
- * There are three kinds of replies:
+ * An inode's attributes may be stamped with a sample only if no reply from before the sample can overwrite them
+ * later. There are three kinds of replies:
  *
  *  - GETATTR, LOOKUP, READDIRPLUS: fuse throws them away if anything has changed the attributes since the request was
- *    sent. So none overwrites newer attributes; but a reply that has been thrown away has refreshed nothing, and there is
- *    no telling except by comparing (coherency_refresh).
+ *    sent. So none overwrites newer attributes; but a reply that has been thrown away has refreshed nothing, and
+ *    there is no telling except by comparing (coherency_refresh).
  *  - SETATTR, LINK: always used, on an inode that is known before: counted in the inode's busy.
- *  - CREATE and its like: always used, on an inode that is known only after, perhaps not even a new one: counted in the
- *    share's instantiating, together with LOOKUP and READDIRPLUS.
+ *  - CREATE and its like: always used, on an inode that is known only after, perhaps not even a new one: counted in
+ *    the share's instantiating, together with LOOKUP and READDIRPLUS.
  *
  * Who stamps samples first, then looks at the counts: a request that is counted later was sent after the sample.
  */
@@ -48,7 +48,7 @@ static const struct inode_operations *fuse_i_op(const struct inode *inode)
 	return wrapper_of(inode)->fuse;
 }
 
-/* ---- requests whose replies may bring new inodes ---------------------------------------------------------------- */
+/* ---- requests whose replies may bring new inodes --------------------------------------------------------------- */
 
 void coherency_request_begin(struct coherency_request *request, struct coherency_share *share)
 {
@@ -64,9 +64,9 @@ void coherency_request_end(struct coherency_request *request)
 }
 
 /*
- * Takes an inode over that a reply has brought. If nobody else knew it, and nothing that could know it was under way, its
- * attributes are those of the reply or newer; and if nothing has moved since before the request, its slot as it is now is
- * a sample from before the request.
+ * Takes an inode over that a reply has brought. If nobody else knew it, and nothing that could know it was under way,
+ * its attributes are those of the reply or newer; and if nothing has moved since before the request, its slot as it
+ * is now is a sample from before the request.
  */
 void coherency_adopt(struct inode *inode, const struct coherency_request *request)
 {
@@ -84,7 +84,7 @@ void coherency_adopt(struct inode *inode, const struct coherency_request *reques
 		WRITE_ONCE(ci->attributes, stamp);
 }
 
-/* ---- taking inodes over ----------------------------------------------------------------------------------------- */
+/* ---- taking inodes over ---------------------------------------------------------------------------------------- */
 
 static u64 key_of(struct inode *inode)
 {
@@ -122,8 +122,9 @@ static int wrap_inode_operations(struct inode *inode)
 }
 
 /*
- * Replaces the operations of an inode that fuse has made. Nothing is answered from the cache of an inode to which this has
- * not been done. Returns what the module keeps for the inode, or NULL if the inode is of a kind that is not known.
+ * Replaces the operations of an inode that fuse has made. Nothing is answered from the cache of an inode to which
+ * this has not been done. Returns what the module keeps for the inode, or NULL if the inode is of a kind that is not
+ * known.
  *
  * The memory is freed by eviction, under RCU as inodes are.
  */
@@ -154,7 +155,7 @@ struct coherency_inode *coherency_wrap(struct inode *inode, bool *first)
 	return ci;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------------------------ */
 
 static bool matches(struct inode *inode, const struct kstat *stat, enum coherency_need need)
 {
@@ -175,8 +176,8 @@ static bool matches(struct inode *inode, const struct kstat *stat, enum coherenc
 }
 
 /*
- * Asks the daemon for the attributes, and stamps them if the inode has what the daemon said. Succeeds if at least what the
- * caller needs has arrived in the inode.
+ * Asks the daemon for the attributes, and stamps them if the inode has what the daemon said. Succeeds if at least
+ * what the caller needs has arrived in the inode.
  */
 int coherency_refresh(struct inode *inode, struct dentry *dentry, enum coherency_need need)
 {
@@ -280,7 +281,7 @@ static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, stru
 	return err;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 /* What is sampled before a request that makes a name. */
 struct name_request {
@@ -425,10 +426,10 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 }
 
 /*
- * UNLINK, RMDIR and RENAME name what they change. If another guest gave that name to another inode after this one looked
- * it up, the request has changed an inode that this guest does not think of, and own changes do not move the table. So
- * the name is compared with what was known of it; if it has moved, everything cached is given up. Two guests have to
- * change one name at one moment for that.
+ * UNLINK, RMDIR and RENAME name what they change. If another guest gave that name to another inode after this one
+ * looked it up, the request has changed an inode that this guest does not think of, and own changes do not move the
+ * table. So the name is compared with what was known of it; if it has moved, everything cached is given up. Two
+ * guests have to change one name at one moment for that.
  */
 static void check_name(struct inode *dir, const struct dentry *dentry)
 {
@@ -507,7 +508,7 @@ static void fill_wrapper(struct inode_wrapper *wrapper, const struct inode_opera
 	smp_store_release(&wrapper->fuse, fuse);
 }
 
-/* ---- inodes by handle ------------------------------------------------------------------------------------------- */
+/* ---- inodes by handle ------------------------------------------------------------------------------------------ */
 
 /* NFS and open_by_handle_at reach inodes without a name. */
 static const struct export_operations *fuse_export_op;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file system type "coherency": virtiofs, attached to a version table. virtiofs makes the super block and kills it;
- * this adds the handshake after the one and the detaching before the other, so that a super block of this type is attached
- * for exactly as long as it lives, and the module cannot go meanwhile.
+ * The file system type "coherency": virtiofs, attached to a version table. virtiofs makes the super block and kills
+ * it; this adds the handshake after the one and the detaching before the other, so that a super block of this type is
+ * attached for exactly as long as it lives, and the module cannot go meanwhile.
  *
- * virtiofs finds the super block that a device has already among those of its type, and does not notice if there is one of
- * another type: it would start a second session on the same queues, and the first would no longer be coherent without
- * knowing. So the super block is made as one of virtiofs's, stays in virtiofs's list, and only then becomes one of this
- * type. "mount -t virtiofs" of a tag that is mounted as coherency finds that one.
+ * virtiofs finds the super block that a device has already among those of its type, and does not notice if there is
+ * one of another type: it would start a second session on the same queues, and the first would no longer be coherent
+ * without knowing. So the super block is made as one of virtiofs's, stays in virtiofs's list, and only then becomes
+ * one of this type. "mount -t virtiofs" of a tag that is mounted as coherency finds that one.
  */
 #include "coherency.h"
 
@@ -35,7 +35,7 @@ static struct coherency_fs_context *context_of(struct fs_context *fc)
 	return container_of(fc->ops, struct coherency_fs_context, ops);
 }
 
-/* ---- attaching -------------------------------------------------------------------------------------------------- */
+/* ---- attaching ------------------------------------------------------------------------------------------------- */
 
 void coherency_evict_inode(struct inode *inode)
 {
@@ -108,9 +108,9 @@ static void leave_share(struct coherency_share *share)
 }
 
 /*
- * Finds the share that a submount is part of: fuse gives the super blocks of a connection one backing device, and shares it
- * with nobody else. The submount keeps the super block of the share's root alive: virtiofs takes the device from submounts
- * that live longer when the tag is mounted anew.
+ * Finds the share that a submount is part of: fuse gives the super blocks of a connection one backing device, and
+ * shares it with nobody else. The submount keeps the super block of the share's root alive: virtiofs takes the device
+ * from submounts that live longer when the tag is mounted anew.
  */
 static struct coherency_share *share_of_submount(struct super_block *sb)
 {
@@ -144,7 +144,7 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 	return 0;
 }
 
-/* ---- detaching -------------------------------------------------------------------------------------------------- */
+/* ---- detaching ------------------------------------------------------------------------------------------------- */
 
 static void coherency_kill_sb(struct super_block *sb)
 {
@@ -172,7 +172,7 @@ static void coherency_kill_sb(struct super_block *sb)
 		deactivate_super(share->root_sb);
 }
 
-/* ---- mounting --------------------------------------------------------------------------------------------------- */
+/* ---- mounting -------------------------------------------------------------------------------------------------- */
 
 static int give_up(struct fs_context *fc, int err)
 {
@@ -344,7 +344,7 @@ static struct file_system_type coherency_type = {
 };
 MODULE_ALIAS_FS(KBUILD_MODNAME);
 
-/* ---- the module ------------------------------------------------------------------------------------------------- */
+/* ---- the module ------------------------------------------------------------------------------------------------ */
 
 static int __init coherency_init(void)
 {

@@ -68,8 +68,8 @@ static bool header_has_tag(const struct coherency_table_header *header, const ch
 }
 
 /*
- * Maps a region and returns the share if it holds the table of tag. The region is memory of the host in all ways but its
- * place, hence write-back.
+ * Maps a region and returns the share if it holds the table of tag. The region is memory of the host in all ways but
+ * its place, hence write-back.
  */
 static struct coherency_share *share_of_region(resource_size_t start, resource_size_t bytes, const char *tag,
 					       const char *where)
