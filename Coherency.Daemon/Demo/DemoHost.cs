@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using Coherency.Core.Versioning;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Guest;
+using Coherency.Guest.Coherence;
 using Microsoft.Extensions.Logging.Abstractions;
 using Spectre.Console;
 
@@ -36,10 +38,14 @@ internal static class DemoHost
         using VirtioFsGuest a = VirtioFsGuest.Connect(share.Guests[0].Socket);
         using VirtioFsGuest b = VirtioFsGuest.Connect(share.Guests[1].Socket);
         AnsiConsole.WriteLine($"One daemon shares {shared} with guests a and b (virtio-fs over vhost-user, no VM).");
+        using VersionTableReader tableOfA = VersionTableReader.Open(ConfigurationFile.TablePathOf(share, share.Guests[0]));
+        using VersionTableReader tableOfB = VersionTableReader.Open(ConfigurationFile.TablePathOf(share, share.Guests[1]));
+        using CoherentCache cacheOfA = CoherentCache.Attach(a.Fuse, tableOfA);
+        using CoherentCache cacheOfB = CoherentCache.Attach(b.Fuse, tableOfB);
         List<DemoResult> results = [];
         try
         {
-            RunSteps(new DemoGuests(a.Files, b.Files, shared), server, results);
+            RunSteps(new DemoGuests(a.Files, b.Files, cacheOfA, cacheOfB, shared), server, results);
         }
         catch (DemoFailure wrong)
         {

@@ -1,3 +1,4 @@
+using Coherency.Guest.Coherence;
 using Coherency.Guest.Files;
 
 namespace Coherency.Daemon.Demo;
@@ -8,8 +9,9 @@ namespace Coherency.Daemon.Demo;
 /// <param name="Run">Does it and returns how many; throws <see cref="DemoFailure"/> when the outcome is wrong.</param>
 internal sealed record DemoStep(string Title, string Unit, Func<DemoGuests, int> Run);
 
-/// <summary>The two guests' views of the shared directory, and the directory itself.</summary>
-internal sealed record DemoGuests(GuestFileSystem A, GuestFileSystem B, string HostDirectory);
+/// <summary>The two guests' views of the shared directory, without a cache and with one, and the directory itself.</summary>
+internal sealed record DemoGuests(
+    GuestFileSystem A, GuestFileSystem B, CoherentCache CacheOfA, CoherentCache CacheOfB, string HostDirectory);
 
 /// <summary>What a step took.</summary>
 /// <param name="Requests">FUSE requests that the daemon answered for it, of both guests.</param>

@@ -28,6 +28,7 @@ internal static class DemoSteps
         new("both count under one lock", "times", CountUnderLock),
         new("a unlinks what b has open", "files", UnlinkOpenFiles),
         new("b removes the tree", "files", RemoveTree),
+        .. CoherenceSteps.All,
     ];
 
     private static IEnumerable<(string Directory, string Name)> Tree() =>
@@ -194,7 +195,7 @@ internal static class DemoSteps
 
     private static bool IsName(string name) => name is not ("." or "..");
 
-    private static void Expect(bool condition, string otherwise)
+    public static void Expect(bool condition, string otherwise)
     {
         if (!condition)
         {
