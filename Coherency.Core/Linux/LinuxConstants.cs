@@ -141,10 +141,6 @@ public static class WatchFlags
 
     public const byte FANOTIFY_METADATA_VERSION = 3;
     public const byte FAN_EVENT_INFO_TYPE_FID = 1;
-    public const byte FAN_EVENT_INFO_TYPE_DFID_NAME = 2;
-    public const byte FAN_EVENT_INFO_TYPE_DFID = 3;
-    public const byte FAN_EVENT_INFO_TYPE_OLD_DFID_NAME = 10;
-    public const byte FAN_EVENT_INFO_TYPE_NEW_DFID_NAME = 12;
 
     public const int IN_CLOEXEC = 0x80000;
     public const int IN_NONBLOCK = 0x800;
@@ -155,9 +151,7 @@ public static class WatchFlags
     public const uint IN_CREATE = 0x100;
     public const uint IN_DELETE = 0x200;
     public const uint IN_MOVE_SELF = 0x800;
-    public const uint IN_UNMOUNT = 0x2000;
     public const uint IN_Q_OVERFLOW = 0x4000;
-    public const uint IN_IGNORED = 0x8000;
 }
 
 /// <summary>Constants of UNIX sockets.</summary>

@@ -6,6 +6,7 @@ using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Tests.Hostile;
 using Coherency.Tests.Passthrough;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -26,6 +27,7 @@ public sealed class HostWatcherTests : IDisposable
     private readonly TemporaryMount _fileSystem;
     private readonly TestShare _share;
     private readonly ChangesSeen _seen = new();
+    private readonly CollectedLog _log = new();
     private readonly HostProgram _host;
     private readonly SlotKey _root;
     private TestGuest? _guest;
@@ -166,6 +168,9 @@ public sealed class HostWatcherTests : IDisposable
         Assert.Equal(state, _watcher!.State);
         ExpectSlots("write('mounted/file', b'x')", file);
         ExpectSlots("os.rename('mounted/file', 'mounted/f')", Name("mounted", "file"), Name("mounted", "f"), mounted, file);
+        // With a mark, not with the watches that would take its place.
+        _guest!.Create(Node("mounted"), "from-a-guest");
+        Assert.Equal(state == WatchState.Inotify, Run("pass").Contains(mounted));
     }
 
     [Fact]
@@ -200,28 +205,45 @@ public sealed class HostWatcherTests : IDisposable
         Assert.Equal(0, _seen.Lost);
         _seen.MayGoOn.Set();
         _seen.WaitForLost();
+        Assert.True(_log.WaitFor("events of the host were lost"));
         // And it goes on from there.
         Run("pass");
     }
 
     [Fact]
-    public void Without_the_privilege_for_marks_inotify_is_used()
+    public void Without_the_privilege_for_marks_inotify_is_used() => OnThreadOfItsOwn(() =>
     {
-        Exception? failure = null;
-        Thread unprivileged = new(() => failure = Record.Exception(WatchWithoutCapability));
-        unprivileged.Start();
-        unprivileged.Join();
-        Assert.Null(failure);
-    }
-
-    private void WatchWithoutCapability()
-    {
-        // Capabilities are a thread's own, and this thread ends here.
         Libc.GetCapabilities(out ulong effective, out ulong permitted, out ulong inheritable);
         Libc.SetCapabilities(effective & ~(1UL << ProcessFlags.CAP_SYS_ADMIN), permitted, inheritable);
         Watch(WatchState.Fanotify, expected: WatchState.Inotify);
+        Assert.True(_log.WaitFor("noticed by inotify"));
         SlotKey file = File("a");
         ExpectSlots("os.chmod('a', 0o600)", file);
+    });
+
+    /// <summary>inotify watches what the daemon may read, and this one runs as another user.</summary>
+    [Fact]
+    public void An_inode_that_cannot_be_watched_makes_the_share_not_watched() => OnThreadOfItsOwn(() =>
+    {
+        Libc.SetFsUid(1000);
+        using TestShare share = new(o => o with { InodeFileHandles = InodeFileHandles.Never }, _folder);
+        using HostWatcher watcher = new(share.Share, _seen, _log, WatchState.Inotify);
+        using TestGuest guest = new(share.Share.OpenSession());
+        _host.Run($"os.close(os.open('{share.Path("secret")}', os.O_CREAT, 0o600))");
+        Assert.Equal(WatchState.Inotify, watcher.State);
+        guest.Lookup("secret");
+        Assert.Equal(WatchState.None, watcher.State);
+        Assert.True(_log.WaitFor("not noticed, or not all of them (a watch on an inode: EACCES)"));
+    });
+
+    /// <summary>Capabilities and file system ids are a thread's own, and go with it.</summary>
+    private static void OnThreadOfItsOwn(Action test)
+    {
+        Exception? failure = null;
+        Thread thread = new(() => failure = Record.Exception(test));
+        thread.Start();
+        thread.Join();
+        Assert.Null(failure);
     }
 
     [Theory]
@@ -288,7 +310,7 @@ public sealed class HostWatcherTests : IDisposable
 
     private void Watch(WatchState best, WatchState? expected = null)
     {
-        _watcher = new HostWatcher(_share.Share, _seen, NullLogger.Instance, best);
+        _watcher = new HostWatcher(_share.Share, _seen, _log, best);
         Assert.Equal(expected ?? best, _watcher.State);
         Assert.True(_watcher.IsAlive);
         _guest = new TestGuest(_share.Share.OpenSession());

@@ -1,7 +1,6 @@
 namespace Coherency.Tests.Versioning;
 
 /// <summary>The protocol itself, searched exhaustively as a model: eng/model/version-table.pml says what that covers.</summary>
-[Collection(TimedTests.Name)]
 public sealed class ProtocolModelTests
 {
     [Fact]

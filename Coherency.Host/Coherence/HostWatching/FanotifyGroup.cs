@@ -98,6 +98,7 @@ internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
                 continue;
             }
 
+            // All other records that this group gets are of a directory: the one, or of a rename the old and the new one.
             directory = key;
             if ((mask & OfNames) != 0)
             {
