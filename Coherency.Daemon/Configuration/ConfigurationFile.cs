@@ -103,7 +103,7 @@ public static class ConfigurationFile
 
     private static int CountCoherentWriters(ShareConfiguration share) =>
         share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent)
-            ? share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly))
+            ? share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly)) + (share.Readonly ? 0 : share.Mounts.Count)
             : 0;
 
     /// <summary>What the guest may cache.</summary>

@@ -16,7 +16,7 @@ public abstract class ShareView
     /// <param name="touched">What the slots stand for, in the same order.</param>
     public abstract void End(ReadOnlySpan<SlotKey> slots, ReadOnlySpan<TouchedObject> touched);
 
-    /// <summary>A change that was over before anybody here knew of it.</summary>
+    /// <summary>A change that was over before anybody here knew of it; with a name's slot comes its directory's.</summary>
     public abstract void Move(ReadOnlySpan<SlotKey> slots);
 
     /// <summary>Nobody knows what was changed: the client must believe nothing that it cached so far.</summary>

@@ -7,6 +7,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>What belongs to a session, and how long things live.</summary>
+[Collection(TimedTests.Name)]
 public sealed class SessionTests
 {
     [Fact]

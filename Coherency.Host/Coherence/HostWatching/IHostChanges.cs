@@ -9,7 +9,9 @@ namespace Coherency.Host.Coherence.HostWatching;
 /// </summary>
 public interface IHostChanges
 {
-    /// <summary>Some changes were made: what is cached about these slots is stale.</summary>
+    /// <summary>
+    /// Some changes were made: what is cached about these slots is stale. With the slot of a name comes that of its directory.
+    /// </summary>
     void Changed(ReadOnlySpan<SlotKey> slots);
 
     /// <summary>Changes were made of which nothing more is known: everything cached is stale.</summary>

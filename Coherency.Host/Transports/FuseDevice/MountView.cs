@@ -79,11 +79,18 @@ public sealed class MountView : ShareView
 
     public override void Move(ReadOnlySpan<SlotKey> slots)
     {
-        // A slot's key is an inode's or the hash of a name, and nothing tells which.
-        InvalidateNames();
+        // A slot's key is an inode's or the hash of a name, and nothing tells which; but with a name comes its directory. So what
+        // happens elsewhere in the file system, of which the mount knows nothing, costs it nothing.
+        bool anyKnown = false;
         foreach (SlotKey slot in slots)
         {
+            anyKnown |= IsKnown(slot.Value);
             InvalidateAttributes(slot.Value);
+        }
+
+        if (anyKnown)
+        {
+            InvalidateNames();
         }
     }
 
