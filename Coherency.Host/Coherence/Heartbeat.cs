@@ -37,7 +37,7 @@ public sealed class Heartbeat : IDisposable
         {
             if (_isAlive())
             {
-                foreach (TableView view in _views)
+                foreach (TableView view in _views.Where(view => view.IsAttached))
                 {
                     view.Table.Beat();
                 }

@@ -33,8 +33,7 @@ public sealed class TableView : ShareView, IDisposable
             if (!_isAttached)
             {
                 _group.Join(this);
-                // What a reader cached when it was attached before was not kept up to date since.
-                Table.MoveEpoch();
+                Table.Beat();
                 _isAttached = true;
             }
         }
@@ -42,7 +41,10 @@ public sealed class TableView : ShareView, IDisposable
         return new coherency_attach { layout = VersionTableConstants.Layout, instance_id = Table.InstanceId, root_key = Table.RootKey };
     }
 
-    /// <summary>Ends that; harmless when it was not attached.</summary>
+    /// <summary>
+    /// Ends that; harmless when it was not attached. A reader that goes on all the same finds everything stale, and no
+    /// heartbeat any more.
+    /// </summary>
     public void Detach()
     {
         lock (_attaching)
@@ -51,6 +53,7 @@ public sealed class TableView : ShareView, IDisposable
             {
                 _isAttached = false;
                 _group.Leave(this);
+                Table.MoveEpoch();
             }
         }
     }

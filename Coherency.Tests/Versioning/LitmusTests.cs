@@ -40,10 +40,14 @@ public sealed class LitmusTests : IDisposable
     }
 
     [Fact]
-    public void A_reader_that_samples_after_the_answer_is_caught() => Assert.NotEqual(0, Race(acknowledgeEarly: false, "sample-late").Stale);
+    public void A_reader_that_samples_after_the_answer_is_caught() => ExpectCaught(() => Race(acknowledgeEarly: false, "sample-late"));
 
     [Fact]
-    public void A_writer_that_moves_the_slot_after_the_reply_is_caught() => Assert.NotEqual(0, Race(acknowledgeEarly: true).Stale);
+    public void A_writer_that_moves_the_slot_after_the_reply_is_caught() => ExpectCaught(() => Race(acknowledgeEarly: true));
+
+    /// <summary>On a machine that is busy with other things the two may hardly ever run at the same time.</summary>
+    private static void ExpectCaught(Func<Outcome> race) =>
+        Assert.Contains(Enumerable.Range(0, 5).Select(_ => race()), outcome => outcome.Stale > 0);
 
     private sealed record Outcome(long Changes, long Hits, long Misses, long Stale);
 

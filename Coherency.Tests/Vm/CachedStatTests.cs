@@ -30,7 +30,7 @@ public sealed class CachedStatTests(ITestOutputHelper output)
         for (var i = 0; i < Files; i++)
             File.WriteAllText(Path.Combine(shared, $"{i}"), "text");
 
-        using var server = new GuestServer(new ServeConfiguration { Shares = [.. Mounts.Select(mount => ShareFor(mount.Cache))] }, new CollectedLog());
+        using (new GuestServer(new ServeConfiguration { Shares = [.. Mounts.Select(mount => ShareFor(mount.Cache))] }, new CollectedLog()))
         await using (var guest = await VirtualMachine.BootAsync(SettingsFor()))
         {
             foreach (var (cache, type) in Mounts)
@@ -52,7 +52,6 @@ public sealed class CachedStatTests(ITestOutputHelper output)
             Assert.True(toNever > 5, $"only {toNever:f1} times as long");
         }
 
-        server.Dispose();
         work.Delete(recursive: true);
 
         string SocketOf(CacheMode cache) => Path.Combine(work.FullName, $"{cache}.sock");
