@@ -196,6 +196,8 @@ static void drop(unsigned pair, unsigned name)
     log_pair(start, end, pair, result < 0 ? "absent" : "remove", name, 0);
 }
 
+// Each pair is renamed by one guest only. Linux looks both names up before it renames: when the other guest's rename comes in
+// between, it finds the same inode twice, and then rename(2) does nothing, does not ask the daemon, and succeeds.
 static void move(unsigned pair, unsigned from)
 {
     static const struct {
@@ -298,7 +300,7 @@ static void do_something(void)
     else if (choice < 82)
         drop(pair, name);
     else if (choice < 90)
-        move(pair, name);
+        move(2 * pick(PAIRS / 2) + role, name);
     else
         set(pick(FILES));
 }
