@@ -1,5 +1,5 @@
-using Coherency.Core.Fuse;
 using System.Runtime.CompilerServices;
+using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 
 namespace Coherency.Host.Passthrough;
