@@ -14,6 +14,8 @@ internal sealed class HistoryBed : IDisposable
 
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-history-");
     private readonly GuestServer _server;
+    private readonly HistorySettings _settings;
+    private readonly ShareConfiguration _share;
     private readonly List<ITreeClient> _clients = [];
 
     public HistoryBed(HistorySettings settings)
@@ -24,27 +26,34 @@ internal sealed class HistoryBed : IDisposable
             shared.CreateSubdirectory(directory);
         }
 
-        ShareConfiguration share = new()
+        _settings = settings;
+        _share = new ShareConfiguration
         {
             SharedDir = shared.FullName,
             Cache = settings.Cache,
             TableDir = _work.FullName,
             Guests = [.. Enumerable.Range(0, settings.Guests).Select(guest => new GuestConfiguration { Name = $"{guest}", Socket = InWork($"{guest}.sock") })],
         };
-        _server = new GuestServer(new ServeConfiguration { Shares = [share] }, NullLoggerFactory.Instance);
-        _clients.AddRange(share.Guests.Select(guest => settings.Connect(VirtioFsGuest.Connect(guest.Socket), InWork($"{guest.Name}.table"))));
+        _server = new GuestServer(new ServeConfiguration { Shares = [_share] }, NullLoggerFactory.Instance);
+    }
+
+    public void ConnectGuests()
+    {
+        foreach (GuestConfiguration guest in _share.Guests)
+        {
+            _clients.Add(_settings.Connect(VirtioFsGuest.Connect(guest.Socket), InWork($"{guest.Name}.table")));
+        }
     }
 
     /// <summary>Lets all threads of all guests loose, until each has done its share.</summary>
-    public History Work(HistorySettings settings)
+    public History Work()
     {
         SharedTree tree = new();
-        int users = settings.Guests * settings.ThreadsPerGuest;
-        RandomUser[] all = [.. Enumerable.Range(0, users).Select(user => CreateUser(tree, settings, user))];
-        Task[] threads = [.. all.Select(user => Task.Factory.StartNew(
-            () => user.Run(settings.Operations / users), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+        RandomUser[] users = [.. Enumerable.Range(0, _settings.Users).Select(user => CreateUser(tree, user))];
+        Task[] threads = [.. users.Select(user => Task.Factory.StartNew(
+            () => user.Run(_settings.OperationsPerUser), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
         Task.WaitAll(threads);
-        return new History(all.SelectMany(user => user.Steps));
+        return new History(users.SelectMany(user => user.Steps));
     }
 
     public void Dispose()
@@ -54,11 +63,11 @@ internal sealed class HistoryBed : IDisposable
         _work.Delete(recursive: true);
     }
 
-    private RandomUser CreateUser(SharedTree tree, HistorySettings settings, int user)
+    private RandomUser CreateUser(SharedTree tree, int user)
     {
-        int guest = user % settings.Guests;
-        int thread = user / settings.Guests;
-        return new RandomUser(tree, _clients[guest], $"{guest}.{thread}", (settings.Seed * UsersMax) + user);
+        int guest = user % _settings.Guests;
+        int thread = user / _settings.Guests;
+        return new RandomUser(tree, _clients[guest], $"{guest}.{thread}", (_settings.Seed * UsersMax) + user);
     }
 
     private string InWork(string name) => Path.Combine(_work.FullName, name);

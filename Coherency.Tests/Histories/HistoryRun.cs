@@ -9,12 +9,16 @@ internal sealed record HistorySettings
 {
     public required int Seed { get; init; }
 
-    /// <summary>Of all threads together.</summary>
+    /// <summary>Of all threads together; rounded up, so that each does as many.</summary>
     public required int Operations { get; init; }
 
     public int Guests { get; init; } = 3;
 
     public int ThreadsPerGuest { get; init; } = 3;
+
+    public int Users => Guests * ThreadsPerGuest;
+
+    public int OperationsPerUser => (Operations + Users - 1) / Users;
 
     public CacheMode Cache { get; init; } = CacheMode.Coherent;
 
@@ -30,15 +34,18 @@ internal sealed record HistoryRun(
     public static HistoryRun Execute(HistorySettings settings)
     {
         using HistoryBed bed = new(settings);
+        bed.ConnectGuests();
         Stopwatch watch = Stopwatch.StartNew();
-        History history = bed.Work(settings);
+        History history = bed.Work();
         TimeSpan working = watch.Elapsed;
         watch.Restart();
         return new HistoryRun(settings, history, working, history.FindViolations(), watch.Elapsed);
     }
 
+    private int Operations => Settings.OperationsPerUser * Settings.Users;
+
     public override string ToString() =>
-        $"seed {Settings.Seed}: {Settings.Operations} operations of {Settings.Guests} guests with {Settings.ThreadsPerGuest} threads each in "
-        + $"{Working.TotalSeconds:f1} s ({Settings.Operations / Working.TotalSeconds:f0}/s), {History.Objects} objects checked in "
+        $"seed {Settings.Seed}: {Operations} operations of {Settings.Guests} guests with {Settings.ThreadsPerGuest} threads each in "
+        + $"{Working.TotalSeconds:f1} s ({Operations / Working.TotalSeconds:f0}/s), {History.Objects} objects checked in "
         + $"{Checking.TotalSeconds:f1} s: {Violations.Count} violations";
 }

@@ -52,32 +52,31 @@ internal sealed class RandomUser
         int index = _random.Next(_tree.Pairs.Count);
         SharedPair pair = _tree.Pairs[index];
         int name = _random.Next(2);
-        int choice = _random.Next(100);
-        switch (choice)
+        switch (_random.Next(100))
         {
-            case < 35:
-                Find(index, pair, name);
-                break;
-            case < 65 when _lastSeen[index] is { } node:
+            case < 30 when _lastSeen[index] is { } node:
                 Look(pair, node);
                 break;
-            case < 68:
-                List(_random.Next(_directories.Length));
+            case < 43 when _lastSeen[index] is { } node:
+                SetAttribute(pair, node);
                 break;
-            case < 74:
-                Make(index, pair, name);
-                break;
-            case < 77:
-                Remove(pair, name);
-                break;
-            case < 83:
-                Rename(pair, name);
-                break;
-            case < 87 when pair.Kind != NodeKind.Directory && _lastSeen[index] is { } node:
+            case < 47 when _lastSeen[index] is { } node && pair.Kind != NodeKind.Directory:
                 Link(pair, name, node);
                 break;
-            case >= 87 when _lastSeen[index] is { } node:
-                SetAttribute(pair, node);
+            case >= 47 and < 50:
+                List(_random.Next(_directories.Length));
+                break;
+            case >= 50 and < 56:
+                Make(index, pair, name);
+                break;
+            case >= 56 and < 59:
+                Remove(pair, name);
+                break;
+            case >= 59 and < 65:
+                Rename(pair, name);
+                break;
+            default:
+                Find(index, pair, name);
                 break;
         }
     }

@@ -10,8 +10,8 @@ namespace Coherency.Tests.Linearizability;
 /// open, so a history of n operations takes some n steps, however long it is; only calls open at once cost exponentially.
 /// </summary>
 /// <remarks>
-/// What cannot be seen: that two objects are each right by themselves in orders that contradict one another. By Herlihy and
-/// Wing there is no such thing for operations on one object each; a change of two objects is not checked for being atomic.
+/// Objects can be judged one by one: if there is an order for each, there is one for all (Herlihy and Wing, 1990), as long as
+/// an operation is on one object. What a stat or a listing says of several is taken for as many reads of the same duration.
 /// </remarks>
 internal sealed class LinearizabilityChecker
 {

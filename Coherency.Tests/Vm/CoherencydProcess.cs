@@ -5,14 +5,13 @@ public sealed class CoherencydProcess : DaemonProcess
 {
     private readonly ChildProcess _process;
 
-    private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+    private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache)
         : base(sharedDirectory, workFolder) =>
         _process = ChildProcess.Start("dotnet",
         [
             Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"),
             "serve", "--shared-dir", sharedDirectory, "--tag", Tag,
-            // Both guests see every change at once, so that a test need not wait for a cache to expire.
-            "--cache", "never",
+            "--cache", cache,
             .. guests.SelectMany(guest => new[] { "--guest", $"{guest}={SocketOf(guest)}" }),
         ]);
 
@@ -20,10 +19,11 @@ public sealed class CoherencydProcess : DaemonProcess
 
     public override string Output => _process.Output;
 
+    /// <param name="cache">With "never" guests see every change at once, so that a test need not wait for a cache to expire.</param>
     public static async Task<CoherencydProcess> LaunchAsync(
-        string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+        string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache = "never")
     {
-        var daemon = new CoherencydProcess(sharedDirectory, workFolder, guests);
+        var daemon = new CoherencydProcess(sharedDirectory, workFolder, guests, cache);
         await daemon._process.WaitUntilAsync(
             "ready", () => daemon.Output.Split('\n').Any(line => line.Trim() == "ready"), StartTimeout);
         return daemon;

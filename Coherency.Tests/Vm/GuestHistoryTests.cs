@@ -1,0 +1,120 @@
+using Coherency.Tests.Histories;
+using Coherency.Tests.Linearizability;
+using Xunit.Abstractions;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>
+/// Two virtual machines fight over a few names, and what they saw must be linearizable. As many operations of each as
+/// COHERENCY_VM_HISTORY_OPERATIONS says, from the seed of COHERENCY_HISTORY_SEED.
+/// </summary>
+[Trait("Category", "Vm")]
+[Collection(TimedTests.Name)]
+public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
+{
+    private const string MountPoint = "/mnt";
+
+    private const int OperationsUnlessTold = 5_000;
+
+    private static readonly string[] Guests = ["first", "second"];
+
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20);
+
+    private readonly string _workFolder = Directory.CreateTempSubdirectory("coherency-vm-history-").FullName;
+
+    private static int Operations => FromEnvironment("COHERENCY_VM_HISTORY_OPERATIONS") ?? OperationsUnlessTold;
+
+    private static int Seed => FromEnvironment("COHERENCY_HISTORY_SEED") ?? 1;
+
+    private string SharedDirectory => Path.Combine(_workFolder, "shared");
+
+    public void Dispose() => Directory.Delete(_workFolder, recursive: true);
+
+    [Fact]
+    public Task Guests_that_may_not_cache_never_see_what_is_stale() => ExpectNoViolation("never", "virtiofs");
+
+    [Fact]
+    public Task Guests_that_consult_the_table_never_see_what_is_stale() => ExpectNoViolation("coherent", "coherency");
+
+    private async Task ExpectNoViolation(string cache, string fileSystem)
+    {
+        History history = await RunAsync(cache, fileSystem);
+        IReadOnlyList<Violation> violations = history.FindViolations();
+        if (violations.Count > 0)
+        {
+            string file = Path.Combine(Path.GetTempPath(), $"coherency-vm-violations-{Seed}.txt");
+            history.Write(file, violations);
+            Assert.Fail($"{violations.Count} violations, seed {Seed}; all of it is in {file}\n{string.Concat(violations.Take(3))}");
+        }
+    }
+
+    [Fact]
+    public async Task Guests_that_believe_timeouts_are_found_out()
+    {
+        History history = await RunAsync("auto", "virtiofs");
+        IReadOnlyList<Violation> violations = history.FindViolations();
+        Assert.NotEmpty(violations);
+        output.WriteLine($"{violations.Count} violations; for example: {violations.MinBy(violation => violation.Steps.Count)}");
+    }
+
+    /// <param name="cache">As the daemon's option takes it.</param>
+    /// <param name="fileSystem">What the guests mount.</param>
+    private async Task<History> RunAsync(string cache, string fileSystem)
+    {
+        MakeTree();
+        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(SharedDirectory, _workFolder, Guests, cache);
+        VirtualMachine[] machines = await Task.WhenAll(Guests.Select(guest => BootAsync(daemon, guest, fileSystem)));
+        try
+        {
+            await Task.WhenAll(machines.Select((machine, role) => machine.ExpectAsync(
+                $"guest-history {MountPoint} {role} {Seed} {Operations} > /tmp/history && cp /tmp/history {MountPoint}/history{role}", Limit)));
+            Array.ForEach(machines, machine => machine.AssertKernelIsSound());
+        }
+        finally
+        {
+            foreach (VirtualMachine machine in machines)
+            {
+                await machine.DisposeAsync();
+            }
+        }
+
+        GuestHistoryLog log = GuestHistoryLog.Parse(ReadLog(0), ReadLog(1));
+        output.WriteLine(
+            $"{fileSystem}, cache {cache}, seed {Seed}: {log.Operations} operations; clocks related to within {log.ClockHigh - log.ClockLow} ticks");
+        return log.History;
+    }
+
+    private string ReadLog(int role) => File.ReadAllText(Path.Combine(SharedDirectory, $"history{role}"));
+
+    /// <summary>What eng/vm/guest-history.c expects to find.</summary>
+    private void MakeTree()
+    {
+        foreach (string directory in (string[])["left", "right"])
+        {
+            Directory.CreateDirectory(Path.Combine(SharedDirectory, directory, "folder"));
+            File.WriteAllBytes(Path.Combine(SharedDirectory, directory, "file"), []);
+        }
+
+        foreach (string clock in (string[])["clock0", "clock1"])
+        {
+            File.WriteAllBytes(Path.Combine(SharedDirectory, clock), new byte[512]);
+        }
+    }
+
+    private async Task<VirtualMachine> BootAsync(CoherencydProcess daemon, string guest, string fileSystem)
+    {
+        VirtualMachine machine = await VirtualMachine.BootAsync(new VirtualMachineSettings
+        {
+            Name = guest,
+            Image = VirtualMachineImage.Stable,
+            WorkFolder = _workFolder,
+            DaemonSocket = daemon.SocketOf(guest),
+            Tag = DaemonProcess.Tag,
+            TableFile = fileSystem == "coherency" ? daemon.SocketOf(guest) + ".table" : null,
+        });
+        await machine.ExpectAsync($"mount -t {fileSystem} {DaemonProcess.Tag} {MountPoint}");
+        return machine;
+    }
+
+    private static int? FromEnvironment(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out int value) ? value : null;
+}
