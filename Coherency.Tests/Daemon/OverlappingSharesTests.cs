@@ -1,0 +1,62 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Versioning;
+using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Hosting;
+using Coherency.Guest;
+using Coherency.Guest.Coherence;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Coherency.Tests.Daemon;
+
+/// <summary>Guests of two shares, one of which is a directory of the other: what one changes, the other sees at once.</summary>
+public sealed class OverlappingSharesTests : IDisposable
+{
+    private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-overlap-");
+
+    public void Dispose() => _work.Delete(recursive: true);
+
+    [Fact]
+    public void A_change_in_one_share_is_seen_in_the_other()
+    {
+        string outer = _work.CreateSubdirectory("outer").FullName;
+        string inner = Directory.CreateDirectory(Path.Combine(outer, "inner")).FullName;
+        string[] sockets = [.. "ab".Select(name => Path.Combine(_work.FullName, $"{name}.sock"))];
+        ServeConfiguration configuration = new() { Shares = [Share(outer, "a", sockets[0]), Share(inner, "b", sockets[1])] };
+        using GuestServer server = new(configuration, NullLoggerFactory.Instance);
+        Assert.Same(server.Shares[0].Group, server.Shares[1].Group);
+        using VirtioFsGuest a = VirtioFsGuest.Connect(sockets[0]);
+        using VirtioFsGuest b = VirtioFsGuest.Connect(sockets[1]);
+        using VersionTableReader tableOfA = VersionTableReader.Open(sockets[0] + ".table");
+        using VersionTableReader tableOfB = VersionTableReader.Open(sockets[1] + ".table");
+        using CoherentCache cacheOfA = CoherentCache.Attach(a.Fuse, tableOfA);
+        using CoherentCache cacheOfB = CoherentCache.Attach(b.Fuse, tableOfB);
+
+        NodeId folder = cacheOfA.Lookup(NodeId.Root, "inner")!.Value;
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Null(cacheOfA.Lookup(folder, $"file{i}"));
+            cacheOfB.CreateFile(NodeId.Root, $"file{i}");
+            Assert.NotNull(cacheOfA.Lookup(folder, $"file{i}"));
+            cacheOfA.DeleteFile(folder, $"file{i}");
+            Assert.Null(cacheOfB.Lookup(NodeId.Root, $"file{i}"));
+        }
+    }
+
+    [Fact]
+    public void Shares_that_have_nothing_in_common_tell_each_other_nothing()
+    {
+        string[] directories = [.. "ab".Select(name => _work.CreateSubdirectory($"{name}").FullName)];
+        ServeConfiguration configuration = new()
+        {
+            Shares = [.. directories.Select((directory, i) => Share(directory, $"g{i}", Path.Combine(_work.FullName, $"{i}.sock")))],
+        };
+        using GuestServer server = new(configuration, NullLoggerFactory.Instance);
+        Assert.NotSame(server.Shares[0].Group, server.Shares[1].Group);
+    }
+
+    private static ShareConfiguration Share(string directory, string guest, string socket) => new()
+    {
+        SharedDir = directory,
+        Guests = [new GuestConfiguration { Name = guest, Socket = socket }],
+    };
+}
