@@ -1,5 +1,5 @@
-using Coherency.Core.Versioning;
 using System.Diagnostics;
+using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.HostWatching;
 

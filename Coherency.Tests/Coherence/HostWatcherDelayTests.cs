@@ -1,7 +1,7 @@
-using Coherency.Core.Versioning;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.HostWatching;
 using Coherency.Tests.Passthrough;

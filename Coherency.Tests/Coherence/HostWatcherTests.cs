@@ -1,7 +1,7 @@
-using Coherency.Core.Versioning;
 using System.Text;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;

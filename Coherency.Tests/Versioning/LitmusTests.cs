@@ -59,7 +59,8 @@ public sealed class LitmusTests : IDisposable
         using MemoryMappedViewAccessor view = page.CreateViewAccessor();
         using VersionTableWriter table = VersionTableWriter.Open(tablePath, new VersionTableDescription("litmus", 1, 1024, 1000));
         using Process reader = Process.Start(new ProcessStartInfo(
-            Reader, [tablePath, pagePath, RaceMs.ToString(CultureInfo.InvariantCulture), .. readerOptions]) { RedirectStandardOutput = true })!;
+            Reader, [tablePath, pagePath, RaceMs.ToString(CultureInfo.InvariantCulture), .. readerOptions])
+        { RedirectStandardOutput = true })!;
 
         byte* start = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
