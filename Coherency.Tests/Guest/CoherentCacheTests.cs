@@ -165,10 +165,18 @@ public sealed class CoherentCacheTests : IDisposable
             AttachHandshake.Perform(guest.Fuse, table);
         }
 
-        AttachHandshake.End(guest.Fuse);
-        Assert.Equal(1UL, guest.Fuse.Lookup(NodeId.Root, "file"u8).entry_valid);
         using (VersionTableReader table = OpenTable(0))
         {
+            // Who goes on after a detach finds everything stale, and no sign of life.
+            SlotKey slot = SlotKey.Name(table.RootKey, "file"u8);
+            VersionSample sample = table.Sample(slot);
+            AttachHandshake.End(guest.Fuse);
+            Assert.False(table.IsCurrent(slot, sample));
+            Thread.Sleep(100);
+            ulong heartbeat = table.Heartbeat;
+            Thread.Sleep(200);
+            Assert.Equal(heartbeat, table.Heartbeat);
+            Assert.Equal(1UL, guest.Fuse.Lookup(NodeId.Root, "file"u8).entry_valid);
             AttachHandshake.Perform(guest.Fuse, table);
         }
 

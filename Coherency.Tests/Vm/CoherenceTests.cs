@@ -15,6 +15,10 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
     private const int Files = 1000;
     private const int Rounds = 10;
 
+    /// <summary>A file is opened and closed by the daemon, not from a cache.</summary>
+    private static readonly FuseOpcode[] OpeningAndClosing =
+        [FuseOpcode.Open, FuseOpcode.Flush, FuseOpcode.Release, FuseOpcode.OpenDir, FuseOpcode.ReleaseDir];
+
     [Fact]
     public async Task What_is_unchanged_costs_no_request()
     {
@@ -27,8 +31,7 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
         await LookAroundAsync();
         var sent = Difference(_guests.Server.CountRequests("b"), before);
         output.WriteLine($"{Rounds * Files} stats, {Rounds * Files} absent names, 20 readlinks, ls -lR of {Files + 60} names: {Describe(sent)}");
-        // A listing opens its directories: that is all.
-        Assert.Empty(sent.Keys.Except([FuseOpcode.OpenDir, FuseOpcode.ReleaseDir]));
+        Assert.Empty(sent.Keys.Except(OpeningAndClosing));
 
         before = _guests.Server.CountRequests("b");
         await StatAsync(Rounds);
@@ -43,6 +46,22 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
             await B.ExpectAsync($"cd {Folder} && for i in $(seq 20); do readlink link$i; done");
             await B.ExpectAsync($"ls -lR {Folder} >/dev/null");
         }
+    }
+
+    [Fact]
+    public async Task A_git_status_of_an_unchanged_repository_asks_for_almost_nothing()
+    {
+        MakeFiles(Files);
+        const string git = "git -c safe.directory=* -c user.name=a -c user.email=a@b";
+        await HostShell.ExpectAsync($"cd {HostFolder} && {git} init -q && {git} add . && {git} commit -qm all");
+        // Once to write down what the files look like in here, and once to read what that was.
+        for (var i = 0; i < 3; i++)
+            await B.ExpectAsync($"cd {Folder} && {git} status --short", LongCommand);
+        var before = _guests.Server.CountRequests("b");
+        Assert.Equal("", await B.ExpectAsync($"cd {Folder} && {git} --no-optional-locks status --short", LongCommand));
+        var sent = Difference(_guests.Server.CountRequests("b"), before);
+        output.WriteLine($"git status of {Files} unchanged files: {Describe(sent)}");
+        Assert.Empty(sent.Keys.Except(OpeningAndClosing));
     }
 
     [Fact]

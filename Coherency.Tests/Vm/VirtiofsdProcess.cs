@@ -1,7 +1,7 @@
 namespace Coherency.Tests.Vm;
 
 /// <summary>QEMU's C virtiofsd: a process per socket, which serves one connection and exits.</summary>
-public sealed class VirtiofsdProcess(string program, string sharedDirectory, string workFolder)
+public sealed class VirtiofsdProcess(string program, string sharedDirectory, string workFolder, string cache = "none")
     : DaemonProcess(sharedDirectory, workFolder)
 {
     private readonly Dictionary<string, ChildProcess> _processes = [];
@@ -20,7 +20,7 @@ public sealed class VirtiofsdProcess(string program, string sharedDirectory, str
         var process = ChildProcess.Start(program,
         [
             "-f", $"--socket-path={socket}", "-o", $"source={SharedDirectory}",
-            "-o", "cache=none,xattr,posix_lock,flock,killpriv_v2",
+            "-o", $"cache={cache},xattr,posix_lock,flock,killpriv_v2",
         ]);
         _processes.Add(guest, process);
         await process.WaitUntilAsync("socket", () => File.Exists(socket), StartTimeout);
