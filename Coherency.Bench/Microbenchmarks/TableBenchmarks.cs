@@ -73,7 +73,7 @@ public class ViewBenchmarks
         _views = [.. Enumerable.Range(0, Views).Select(i => new TableView(_group, ReaderBenchmarks.TableOf($"v{i}")))];
         foreach (TableView view in _views)
         {
-            view.Attach();
+            view.TryAttach(out _);
         }
     }
 
@@ -111,7 +111,7 @@ public class ThreadBenchmarks
         _views = [.. Enumerable.Range(0, 10).Select(i => new TableView(_group, ReaderBenchmarks.TableOf($"v{i}")))];
         foreach (TableView view in _views)
         {
-            view.Attach();
+            view.TryAttach(out _);
         }
     }
 

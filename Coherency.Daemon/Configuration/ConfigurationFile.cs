@@ -94,17 +94,27 @@ public static class ConfigurationFile
             throw new UsageException($"--dax-window {share.DaxWindowMib}: a power of two is possible, at least twice the {tableBytes >> 20} MiB of the version table");
         }
 
-        if (share.Writeback && CountCoherentWriters(share) > 1)
-        {
-            throw new UsageException(
-                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: with --cache coherent it is possible only if one guest writes share {share.SharedDir}. Give --cache auto, or make the others read-only");
-        }
+        CheckSameFiles([share]);
     }
 
-    private static int CountCoherentWriters(ShareConfiguration share) =>
-        share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent)
-            ? share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly)) + (share.Readonly ? 0 : share.Mounts.Count)
-            : 0;
+    /// <summary>Checks shares that reach the same files: what one of them is told cannot be untrue of another.</summary>
+    /// <exception cref="UsageException">They do not go together.</exception>
+    internal static void CheckSameFiles(IReadOnlyList<ShareConfiguration> shares)
+    {
+        string names = string.Join(" and ", shares.Select(share => share.SharedDir));
+        if (shares.Select(share => share.InodeFileHandles).Distinct().Count() > 1)
+        {
+            throw new UsageException($"{names} reach the same files: give both the same --inode-file-handles");
+        }
+
+        bool anyCoherent = shares.Any(share => share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent));
+        int writers = shares.Sum(share => share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly)) + (share.Readonly ? 0 : share.Mounts.Count));
+        if (anyCoherent && writers > 1 && shares.Any(share => share.Writeback))
+        {
+            throw new UsageException(
+                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: with --cache coherent it is possible only if one guest writes {names}. Give --cache auto, or make the others read-only");
+        }
+    }
 
     /// <summary>What the guest may cache.</summary>
     public static CacheMode CacheOf(ShareConfiguration share, GuestConfiguration guest) => guest.Cache ?? share.Cache;

@@ -13,10 +13,8 @@ namespace Coherency.Daemon.Hosting;
 internal sealed partial class CoherentShares(ILogger log) : IDisposable
 {
     private readonly List<TableView> _views = [];
-    private readonly List<(HostWatcher Watcher, IReadOnlyList<TableView> Views)> _watched = [];
+    private readonly List<(HostWatcher Watcher, ShareGroup Group)> _watched = [];
     private Heartbeat? _heartbeat;
-
-    public IReadOnlyList<TableView> Views => _views;
 
     /// <summary>The group of a share: that of every other one that reaches a file of its own.</summary>
     /// <param name="directories">Of all shares, in the order in which they will ask.</param>
@@ -62,17 +60,8 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         return view;
     }
 
-    /// <summary>Watches for changes beside the daemon, if somebody caches what they would make stale. Before the first session.</summary>
-    /// <param name="views">Those of the share's guests.</param>
-    public void Watch(PassthroughShare share, IReadOnlyList<TableView> views, bool hasMounts)
-    {
-        if (views.Count == 0 && !hasMounts)
-        {
-            return;
-        }
-
-        _watched.Add((new HostWatcher(share, share.Group, log), views));
-    }
+    /// <summary>Watches for changes beside the daemon that would make stale what somebody caches. Before the first session.</summary>
+    public void Watch(PassthroughShare share) => _watched.Add((new HostWatcher(share, share.Group, log), share.Group));
 
     /// <summary>From here on readers may believe the tables.</summary>
     public void Start() => _heartbeat = new Heartbeat(_views, CheckWatchers);
@@ -92,19 +81,23 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         }
     }
 
-    /// <summary>Tells the readers what is watched, which can become less while the share is in use.</summary>
+    /// <summary>Tells a reader whether changes on the host are noticed, which can end while the share is in use.</summary>
     /// <returns>False when a watcher no longer works.</returns>
-    private bool CheckWatchers()
+    private bool CheckWatchers(TableView view)
     {
-        foreach ((HostWatcher watcher, IReadOnlyList<TableView> views) in _watched)
+        WatchState state = WatchState.Fanotify;
+        bool isAlive = true;
+        foreach ((HostWatcher watcher, ShareGroup group) in _watched)
         {
-            foreach (TableView view in views)
+            if (group == view.Group)
             {
-                view.Table.Flags = watcher.State == WatchState.None ? VersionTableFlags.None : VersionTableFlags.HostWatched;
+                state = watcher.State < state ? watcher.State : state;
+                isAlive &= watcher.IsAlive;
             }
         }
 
-        return _watched.TrueForAll(entry => entry.Watcher.IsAlive);
+        view.Table.Flags = state == WatchState.None ? VersionTableFlags.None : VersionTableFlags.HostWatched;
+        return isAlive;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The version table {Path} was made anew: {Problem}. A guest that had it mapped has to mount again")]

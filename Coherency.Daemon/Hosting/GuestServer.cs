@@ -29,6 +29,11 @@ public sealed partial class GuestServer : IDisposable
         try
         {
             ShareGroup[] groups = CoherentShares.GroupOverlapping([.. configuration.Shares.Select(share => share.SharedDir)]);
+            foreach (IEnumerable<ShareConfiguration> sameFiles in configuration.Shares.Zip(groups).GroupBy(pair => pair.Second, pair => pair.First))
+            {
+                ConfigurationFile.CheckSameFiles([.. sameFiles]);
+            }
+
             for (int i = 0; i < groups.Length; i++)
             {
                 Open(configuration.Shares[i], groups[i]);
@@ -82,7 +87,11 @@ public sealed partial class GuestServer : IDisposable
         PassthroughShare share = new(configuration.ToPassthroughOptions(), group);
         _shares.Add(share);
         TableView?[] views = [.. configuration.Guests.Select(guest => _coherent.OpenView(share, configuration, guest))];
-        _coherent.Watch(share, [.. views.OfType<TableView>()], configuration.Mounts.Count > 0);
+        if (views.Any(view => view is not null) || configuration.Mounts.Count > 0)
+        {
+            _coherent.Watch(share);
+        }
+
         foreach ((GuestConfiguration guest, TableView? view) in configuration.Guests.Zip(views))
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.{guest.Name}");
@@ -98,9 +107,7 @@ public sealed partial class GuestServer : IDisposable
         foreach (string mountPoint in configuration.Mounts)
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.mount.{Path.GetFileName(mountPoint)}");
-            MountView view = new(share.RootKey);
-            // Before its kernel can cache anything: it waits for changes that it would not be told of.
-            share.Group.Join(view);
+            MountView view = new(share.Group, share.RootKey);
             FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
             _mounts.Add(HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view));
 

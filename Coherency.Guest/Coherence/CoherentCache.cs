@@ -203,9 +203,9 @@ public sealed class CoherentCache : IDisposable
                 _fuse.Forget(node, count);
             }
         }
-        catch (DeviceGoneException)
+        catch (Exception gone) when (gone is DeviceGoneException or FuseException)
         {
-            // With the daemon went all that there was to give back.
+            // With the daemon, or with the session, went all that there was to give back.
         }
 
         _directories.Dispose();

@@ -14,6 +14,7 @@ internal sealed class ChangesUnderWay
     private const int StripeLength = 8;
 
     private readonly long[] _counts = new long[Stripes * StripeLength];
+    private readonly Lock _waiting = new();
     private int _phase;
 
     /// <summary>Counts a change in, before it looks at anything that a waiter may have just changed.</summary>
@@ -28,21 +29,49 @@ internal sealed class ChangesUnderWay
 
     public void Exit(int ticket) => Interlocked.Decrement(ref _counts[ticket]);
 
-    /// <summary>Returns when every change that was counted in before has been counted out. One caller at a time.</summary>
-    public void WaitForEarlier()
+    /// <summary>Waits until every change that was counted in before has been counted out; false when that takes too long.</summary>
+    public bool TryWaitForEarlier(TimeSpan patience)
     {
-        for (int turn = 0; turn < 2; turn++)
+        if (!_waiting.TryEnter(patience))
         {
-            int old = _phase;
-            Interlocked.Exchange(ref _phase, 1 - old);
-            for (int stripe = 0; stripe < Stripes; stripe++)
+            return false;
+        }
+
+        try
+        {
+            return TryRunOut(patience) && TryRunOut(patience);
+        }
+        finally
+        {
+            _waiting.Exit();
+        }
+    }
+
+    /// <summary>Turns the phase over, once the counts of the new one have run out, and waits for those of the old one.</summary>
+    private bool TryRunOut(TimeSpan patience)
+    {
+        int old = _phase;
+        if (!TryWaitForZero(1 - old, patience))
+        {
+            return false;
+        }
+
+        Interlocked.Exchange(ref _phase, 1 - old);
+        return TryWaitForZero(old, patience);
+    }
+
+    private bool TryWaitForZero(int phase, TimeSpan patience)
+    {
+        for (int stripe = 0; stripe < Stripes; stripe++)
+        {
+            int counter = (stripe * StripeLength) + phase;
+            // Zero seen once is enough: who is counted in later has looked at what the waiter changed.
+            if (!SpinWait.SpinUntil(() => Volatile.Read(ref _counts[counter]) == 0, patience))
             {
-                SpinWait wait = default;
-                while (Volatile.Read(ref _counts[(stripe * StripeLength) + old]) != 0)
-                {
-                    wait.SpinOnce();
-                }
+                return false;
             }
         }
+
+        return true;
     }
 }

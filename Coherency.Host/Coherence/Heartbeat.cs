@@ -9,13 +9,13 @@ public sealed class Heartbeat : IDisposable
     /// <summary>Several beats fit into the 100 ms that are promised, for a busy machine wakes threads late.</summary>
     private const int PeriodMs = 25;
 
-    private readonly Func<bool> _isAlive;
+    private readonly Func<TableView, bool> _isAlive;
     private readonly IReadOnlyList<TableView> _views;
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
 
-    /// <param name="isAlive">Asked before each beat.</param>
-    public Heartbeat(IReadOnlyList<TableView> views, Func<bool> isAlive)
+    /// <param name="isAlive">Does all work that keeps this view right? Asked before each beat.</param>
+    public Heartbeat(IReadOnlyList<TableView> views, Func<TableView, bool> isAlive)
     {
         _views = views;
         _isAlive = isAlive;
@@ -35,9 +35,9 @@ public sealed class Heartbeat : IDisposable
     {
         do
         {
-            if (_isAlive())
+            foreach (TableView view in _views)
             {
-                foreach (TableView view in _views.Where(view => view.IsAttached))
+                if (view.IsAttached && _isAlive(view))
                 {
                     view.Table.Beat();
                 }

@@ -52,6 +52,7 @@ public ref struct MutationScope
             }
         }
 
+        _actor?.EndOwn(_touched);
         _underWay.Exit(_ticket);
     }
 

@@ -9,12 +9,15 @@ namespace Coherency.Host.Coherence;
 /// </summary>
 public sealed class ShareGroup : IHostChanges
 {
+    /// <summary>A change lasts as long as its system call: long only where a file system stands still.</summary>
+    private static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(10);
+
     private readonly ChangesUnderWay _underWay = new();
     private readonly Lock _membership = new();
     private volatile ShareView[] _views = [];
 
-    /// <summary>Clients that are told of changes now.</summary>
-    public IReadOnlyList<ShareView> Views => _views;
+    /// <summary>Keep changes of one name apart, by whichever share they come.</summary>
+    internal NameLocks NameLocks { get; } = new();
 
     /// <summary>Begins a change in the view of every client but the one that makes it, which knows of it anyhow.</summary>
     /// <param name="touched">At most <see cref="MutationScope.TouchedMax"/>; must live as long as the scope.</param>
@@ -26,10 +29,10 @@ public sealed class ShareGroup : IHostChanges
     }
 
     /// <summary>
-    /// Lets a client take part. When this returns, every change is one that it is told of, or is over: what it asks for from
-    /// now on it may cache.
+    /// Lets a client take part. When this returns true, every change is one that it is told of, or is over: what it asks for
+    /// from now on it may cache. False when a change that began earlier does not end; then it takes no part.
     /// </summary>
-    public void Join(ShareView view)
+    public bool TryJoin(ShareView view)
     {
         lock (_membership)
         {
@@ -37,9 +40,15 @@ public sealed class ShareGroup : IHostChanges
             {
                 _views = [.. _views, view];
             }
-
-            _underWay.WaitForEarlier();
         }
+
+        if (_underWay.TryWaitForEarlier(JoinPatience))
+        {
+            return true;
+        }
+
+        Leave(view);
+        return false;
     }
 
     /// <summary>Ends that. Changes that had begun still end in the view, also after this has returned.</summary>
@@ -52,13 +61,7 @@ public sealed class ShareGroup : IHostChanges
     }
 
     /// <summary>Waits until no change that began earlier is under way, after which a view that left can be taken apart.</summary>
-    public void WaitForEarlierChanges()
-    {
-        lock (_membership)
-        {
-            _underWay.WaitForEarlier();
-        }
-    }
+    public void WaitForEarlierChanges() => _underWay.TryWaitForEarlier(Timeout.InfiniteTimeSpan);
 
     /// <summary>Tells all of a change that was made beside the daemon and is over.</summary>
     public void Changed(ReadOnlySpan<SlotKey> slots)

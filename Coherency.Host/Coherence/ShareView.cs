@@ -16,6 +16,11 @@ public abstract class ShareView
     /// <param name="touched">What the slots stand for, in the same order.</param>
     public abstract void End(ReadOnlySpan<SlotKey> slots, ReadOnlySpan<TouchedObject> touched);
 
+    /// <summary>After a change of the client's own, whose names may have stood for other inodes than it thinks.</summary>
+    public virtual void EndOwn(ReadOnlySpan<TouchedObject> touched)
+    {
+    }
+
     /// <summary>A change that was over before anybody here knew of it; with a name's slot comes its directory's.</summary>
     public abstract void Move(ReadOnlySpan<SlotKey> slots);
 

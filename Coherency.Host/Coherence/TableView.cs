@@ -12,6 +12,7 @@ public sealed class TableView : ShareView, IDisposable
     private readonly ShareGroup _group;
     private readonly Lock _attaching = new();
     private volatile bool _isAttached;
+    private int _detachments;
 
     /// <param name="table">Taken over.</param>
     public TableView(ShareGroup group, VersionTableWriter table)
@@ -22,39 +23,62 @@ public sealed class TableView : ShareView, IDisposable
 
     public VersionTableWriter Table { get; }
 
+    /// <summary>The group whose changes move it.</summary>
+    public ShareGroup Group => _group;
+
     /// <summary>The guest said that it consults the table: it may be told to cache for ever.</summary>
     public bool IsAttached => _isAttached;
 
-    /// <summary>Begins to move the table; answers what the reader compares with its header. Again is harmless.</summary>
-    public coherency_attach Attach()
+    /// <summary>
+    /// Begins to move the table. Again is harmless. False when a change that began earlier does not end, or when somebody
+    /// detached meanwhile: nothing has changed then.
+    /// </summary>
+    /// <param name="attach">What the reader compares with the table's header.</param>
+    public bool TryAttach(out coherency_attach attach)
     {
-        lock (_attaching)
+        attach = new coherency_attach { layout = VersionTableConstants.Layout, instance_id = Table.InstanceId, root_key = Table.RootKey };
+        int detachments = Volatile.Read(ref _detachments);
+        // Without a lock: it waits for changes, and who resets the session must not wait for it.
+        if (_isAttached || !_group.TryJoin(this))
         {
-            if (!_isAttached)
-            {
-                _group.Join(this);
-                Table.Beat();
-                _isAttached = true;
-            }
+            return _isAttached;
         }
 
-        return new coherency_attach { layout = VersionTableConstants.Layout, instance_id = Table.InstanceId, root_key = Table.RootKey };
+        lock (_attaching)
+        {
+            if (detachments != _detachments)
+            {
+                _group.Leave(this);
+                return false;
+            }
+
+            // What a reader cached before was not kept up to date.
+            Table.MoveEpoch();
+            Table.Beat();
+            _isAttached = true;
+            return true;
+        }
     }
 
     /// <summary>
     /// Ends that; harmless when it was not attached. A reader that goes on all the same finds everything stale, and no
     /// heartbeat any more.
     /// </summary>
-    public void Detach()
+    /// <returns>It was attached.</returns>
+    public bool Detach()
     {
         lock (_attaching)
         {
-            if (_isAttached)
+            _detachments++;
+            if (!_isAttached)
             {
-                _isAttached = false;
-                _group.Leave(this);
-                Table.MoveEpoch();
+                return false;
             }
+
+            _isAttached = false;
+            _group.Leave(this);
+            Table.MoveEpoch();
+            return true;
         }
     }
 

@@ -69,10 +69,20 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return Target(identity);
         }
 
-        return Libc.Statx(dirFd, name, ByName, AttributesWanted, out statx attributes) >= 0
-            && mounts.TryGet(attributes.stx_mnt_id, out Mount? plain)
-            ? Target(FileIdentity.FromAttributes(plain!.Index, attributes))
-            : default;
+        if (Libc.Statx(dirFd, name, ByName, AttributesWanted, out statx attributes) < 0
+            || !mounts.TryGet(attributes.stx_mnt_id, out Mount? other))
+        {
+            return default;
+        }
+
+        if (!other!.UsesHandles)
+        {
+            return Target(FileIdentity.FromAttributes(other.Index, attributes));
+        }
+
+        // A mount with handles below a root without.
+        identity.Mount = other.Index;
+        return identity.ReadHandle(dirFd, name, 0, out _) >= 0 ? Target(identity) : default;
     }
 
     private NameTarget Target(scoped in FileIdentity identity) =>

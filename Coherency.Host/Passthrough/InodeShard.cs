@@ -235,6 +235,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
         if (attempt > 0)
         {
             _displaced++;
+            table.CountDisplaced(1);
             _displacementMax = Math.Max(_displacementMax, attempt);
         }
     }
@@ -251,6 +252,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
         if (new NodeId(record.Node).IsDisplaced)
         {
             _displaced--;
+            table.CountDisplaced(-1);
         }
 
         record = new InodeRecord { Fd = _free };

@@ -18,6 +18,7 @@ internal sealed class InodeTable
     private readonly InodeShard[] _shards;
     private readonly MountTable _mounts;
     private readonly IInodeKeyHash _hash;
+    private int _displaced;
 
     public InodeTable(MountTable mounts, IInodeKeyHash hash, DescriptorCache cache, DescriptorBudget budget)
     {
@@ -32,6 +33,9 @@ internal sealed class InodeTable
 
     /// <summary>Is told when an inode leaves the table.</summary>
     public IShareWatch? Watch { get; set; }
+
+    /// <summary>Some inode has a node id that is not its key: one file may have two ids, by two mounts of the host.</summary>
+    public bool HasDisplaced => Volatile.Read(ref _displaced) > 0;
 
     public int Count => _shards.Sum(shard => shard.Count);
 
@@ -63,6 +67,9 @@ internal sealed class InodeTable
 
     /// <summary>Drops a reference that outlived the <see cref="PinnedInode"/> it came from.</summary>
     public void Release(ulong node) => ShardOf(node).Release(node);
+
+    /// <summary>Called by the shards.</summary>
+    public void CountDisplaced(int change) => Interlocked.Add(ref _displaced, change);
 
     /// <summary>Closes the descriptors of all records, when the share closes.</summary>
     public void CloseAll()

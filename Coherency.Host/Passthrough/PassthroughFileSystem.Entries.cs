@@ -47,7 +47,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
-        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
         Errno errno;
         using (Mutate([entryName, TouchedObject.Inode(directory.Key)]))
         {
@@ -106,7 +106,7 @@ public sealed unsafe partial class PassthroughFileSystem
     private Errno LinkInto(in PinnedInode inode, int fd, in PinnedInode directory, int directoryFd, EntryName newName)
     {
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, newName);
-        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
         using MutationScope scope = Mutate([entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(inode.Key)]);
         // By the link in /proc, because AT_EMPTY_PATH asks for a capability; it leads to the inode, even if that is a symlink.
         ProcPath source = new(fd);
@@ -127,7 +127,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
-        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
         using NameTarget removed = _share.Resolver.Identify(path.Fd, name.Pointer);
         _share.KeepUsable(removed.Inode);
         ReadOnlySpan<TouchedObject> touched = [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(removed.Key)];
@@ -153,7 +153,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
         TouchedObject from = TouchedObject.NameIn(directory.Key, name);
         TouchedObject to = TouchedObject.NameIn(newDirectory.Key, newName);
-        using NameLockScope nameLocks = _share.NameLocks.Enter(from.Slot, to.Slot);
+        using NameLockScope nameLocks = _share.Group.NameLocks.Enter(from.Slot, to.Slot);
         using NameTarget moved = _share.Resolver.Identify(path.Fd, name.Pointer);
         using NameTarget replaced = _share.Resolver.Identify(newPath.Fd, newName.Pointer);
         if ((flags & OpenFlags.RENAME_EXCHANGE) == 0)

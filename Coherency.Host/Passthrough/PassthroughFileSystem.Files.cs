@@ -123,7 +123,7 @@ public sealed unsafe partial class PassthroughFileSystem
         in Caller caller, in PinnedInode directory, int directoryFd, EntryName name, int flags, uint mode, out Entry entry, out FileHandle handle)
     {
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
-        using NameLockScope nameLock = _share.NameLocks.Enter(entryName.Slot);
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
         using MutationScope scope = Mutate([entryName, TouchedObject.Inode(directory.Key)]);
         int openFlags = (HostFlags(flags) & ~OpenFlags.O_TRUNC) | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW;
         return OpenNew(caller, directory, directoryFd, name.Pointer, openFlags, mode, out entry, out handle);

@@ -83,7 +83,12 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
         return entry;
     }
 
-    private MutationScope Mutate(ReadOnlySpan<TouchedObject> touched) => _share.Group.Begin(_view, touched);
+    /// <summary>
+    /// A client that has a file under two ids does not connect them: what it does by one is a change of somebody else's to the
+    /// other.
+    /// </summary>
+    private MutationScope Mutate(ReadOnlySpan<TouchedObject> touched) =>
+        _share.Group.Begin(_share.Inodes.HasDisplaced ? null : _view, touched);
 
     private static Errno ReadAttributes(int fd, out statx attributes) =>
         Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, InodeResolver.AttributesWanted, out attributes).ToErrno();

@@ -54,8 +54,6 @@ public sealed unsafe class PassthroughShare : IDisposable
 
     internal InodeResolver Resolver { get; }
 
-    internal NameLocks NameLocks { get; } = new();
-
     internal DescriptorBudget Budget => Options.Budget;
 
     /// <summary>Starts serving one more guest, independent of all others.</summary>

@@ -12,6 +12,8 @@ public sealed partial class FuseSession
 {
     private static readonly CachePolicy CoherentCache = CachePolicy.For(CacheMode.Coherent);
 
+    private readonly LogLimit _attachLog = new();
+
     /// <summary>The extended attribute of the root that is no attribute of the directory but the handshake.</summary>
     public static ReadOnlySpan<byte> AttachAttribute => "trusted.coherency.attach"u8;
 
@@ -42,36 +44,55 @@ public sealed partial class FuseSession
             return reply.IsEmpty ? Errno.None : Errno.ERANGE;
         }
 
+        bool wasAttached = _view.IsAttached;
+        if (!_view.TryAttach(out coherency_attach attach))
+        {
+            return Errno.EAGAIN;
+        }
+
         lock (_stateLock)
         {
             if (_conversation?.Files != files)
             {
                 // Its client is gone; the one that came after it has to attach itself.
+                _view.Detach();
                 return Errno.EIO;
             }
-
-            MemoryMarshal.Write(reply, _view.Attach());
         }
 
-        LogAttached(_log);
+        MemoryMarshal.Write(reply, attach);
+        if (!wasAttached && _attachLog.Allows(out long unsaid))
+        {
+            LogAttached(_log, unsaid);
+        }
+
         return Errno.None;
     }
 
-    private Errno Detach()
+    private Errno Detach(IFileSystem files)
     {
         if (_view is null)
         {
             return Errno.ENODATA;
         }
 
-        _view.Detach();
-        LogDetached(_log);
+        bool wasAttached;
+        lock (_stateLock)
+        {
+            wasAttached = _conversation?.Files == files && _view.Detach();
+        }
+
+        if (wasAttached && _attachLog.Allows(out long unsaid))
+        {
+            LogDetached(_log, unsaid);
+        }
+
         return Errno.None;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Client consults the version table: it may cache for ever")]
-    private static partial void LogAttached(ILogger log);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Client consults the version table: it may cache for ever ({Unsaid} more lines of this kind were left out)")]
+    private static partial void LogAttached(ILogger log, long unsaid);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Client no longer consults the version table")]
-    private static partial void LogDetached(ILogger log);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Client no longer consults the version table ({Unsaid} more lines of this kind were left out)")]
+    private static partial void LogDetached(ILogger log, long unsaid);
 }

@@ -84,7 +84,7 @@ public sealed partial class FuseSession
             return XattrNameError(reader.Error);
         }
 
-        Errno error = IsAttachHandshake(request, name) ? Detach() : files.RemoveXattr(request.Node, name);
+        Errno error = IsAttachHandshake(request, name) ? Detach(files) : files.RemoveXattr(request.Node, name);
         return ReplyOnSuccess(request, error);
     }
 

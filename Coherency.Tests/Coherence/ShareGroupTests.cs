@@ -62,8 +62,9 @@ public sealed class ShareGroupTests
         });
         hasBegun.Wait();
         RecordingView joining = new();
-        Task joined = Task.Run(() => _group.Join(joining));
-        Assert.True(SpinWait.SpinUntil(() => _group.Views.Contains(joining), TimeSpan.FromSeconds(10)));
+        Task<bool> joined = Task.Run(() => _group.TryJoin(joining));
+        Assert.True(SpinWait.SpinUntil(IsTold, TimeSpan.FromSeconds(10)));
+        int told = joining.Calls.Count;
         // Changes that begin now know of it: they may come and go as they like.
         for (int i = 0; i < 1000; i++)
         {
@@ -77,7 +78,17 @@ public sealed class ShareGroupTests
         mayEnd.Set();
         await joined.WaitAsync(TimeSpan.FromSeconds(10));
         await change;
-        Assert.Equal(2000, joining.Calls.Count);
+        Assert.Equal(told + 2000, joining.Calls.Count);
+        Assert.True(await joined);
+
+        bool IsTold()
+        {
+            using (_group.Begin(null, [TouchedObject.Inode(9)]))
+            {
+            }
+
+            return joining.Calls.Count > 0;
+        }
     }
 
     /// <summary>What a change does between its two calls is seen by whoever has joined: told of it, or after it.</summary>
@@ -101,7 +112,7 @@ public sealed class ShareGroupTests
         {
             using VersionTableWriter table = VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", 1, 1024, 1000));
             TableView view = new(_group, table);
-            view.Attach();
+            Assert.True(view.TryAttach(out _));
             // As a reader does: a sample, an answer, and the answer again, which must be the same while the sample counts.
             ulong sample = table.ReadSlot(Slot);
             long cached = Interlocked.Read(ref state);
@@ -120,7 +131,7 @@ public sealed class ShareGroupTests
     private RecordingView Join()
     {
         RecordingView view = new();
-        _group.Join(view);
+        Assert.True(_group.TryJoin(view));
         return view;
     }
 

@@ -16,7 +16,7 @@ internal sealed class WatchedTable : IDisposable
     public WatchedTable(ShareGroup group, ulong rootKey)
     {
         View = new TableView(group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("test", rootKey, Slots, 1000)));
-        View.Attach();
+        Assert.True(View.TryAttach(out _));
         TakeMoves();
     }
 

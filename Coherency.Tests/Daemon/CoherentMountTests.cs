@@ -1,5 +1,6 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
@@ -119,6 +120,33 @@ public sealed class CoherentMountTests : IDisposable
         }
 
         _output.WriteLine($"{2 * Rounds} changes through a mount, looked at by a guest and another mount: {stale} stale answers");
+        Assert.Equal(0, stale);
+    }
+
+    /// <summary>A listing brings no names that the kernel then believes: they may be older than a change it was told of.</summary>
+    [Fact]
+    public async Task Names_that_are_listed_while_they_change_are_not_believed()
+    {
+        string path = Path.Combine(_first, "file");
+        NodeId[] files = [_cache.CreateFile(NodeId.Root, "file"), _cache.CreateFile(NodeId.Root, "other")];
+        using CancellationTokenSource stop = new();
+        Task[] listings = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                Directory.GetFileSystemEntries(_first);
+            }
+        }))];
+        int stale = 0;
+        for (int i = 1; i <= 2000; i++)
+        {
+            _cache.Rename(NodeId.Root, "file", NodeId.Root, "other", OpenFlags.RENAME_EXCHANGE);
+            _cache.SetAttributes(files[i % 2], new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Size, size = (ulong)i });
+            stale += new FileInfo(path).Length == i ? 0 : 1;
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(listings);
         Assert.Equal(0, stale);
     }
 

@@ -1,9 +1,11 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
+using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Guest;
 using Coherency.Guest.Coherence;
+using Coherency.Host.Passthrough;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Coherency.Tests.Daemon;
@@ -40,6 +42,20 @@ public sealed class OverlappingSharesTests : IDisposable
             cacheOfA.DeleteFile(folder, $"file{i}");
             Assert.Null(cacheOfB.Lookup(NodeId.Root, $"file{i}"));
         }
+    }
+
+    [Fact]
+    public void What_would_break_the_promise_for_the_other_share_is_refused()
+    {
+        string outer = _work.CreateSubdirectory("outer").FullName;
+        string inner = Directory.CreateDirectory(Path.Combine(outer, "inner")).FullName;
+        ShareConfiguration first = Share(outer, "a", Path.Combine(_work.FullName, "a.sock"));
+        ShareConfiguration second = Share(inner, "b", Path.Combine(_work.FullName, "b.sock"));
+        Assert.Contains("only if one guest writes", Refusal(first with { Writeback = true }, second), StringComparison.Ordinal);
+        Assert.Contains("--inode-file-handles", Refusal(first, second with { InodeFileHandles = InodeFileHandles.Never }), StringComparison.Ordinal);
+
+        static string Refusal(params ShareConfiguration[] shares) => Assert.Throws<UsageException>(
+            () => new GuestServer(new ServeConfiguration { Shares = shares }, NullLoggerFactory.Instance)).Message;
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Tests.Coherence;
 using Xunit;
 
 namespace Coherency.Tests.Passthrough;
@@ -43,5 +44,19 @@ public sealed class CollisionTests
             Assert.Equal(entries[i].Node, guest.Lookup($"{i}").Node);
             Assert.Equal($"content {i}", guest.Read(guest.Open(entries[i].Node, OpenFlags.O_RDONLY)));
         }
+    }
+
+    /// <summary>The client may know a file by two ids, and does not connect them.</summary>
+    [Fact]
+    public void While_some_inode_is_displaced_a_client_is_told_of_its_own_changes_too()
+    {
+        using TestShare share = new(o => o with { KeyHash = new ConstantHash(0x123456789ABCDEF0) });
+        using WatchedTable own = new(share.Share.Group, share.Share.RootKey);
+        TestGuest guest = share.OpenGuest(own.View);
+        share.WriteFile("a");
+        guest.Lookup("a");
+        own.TakeMoves();
+        TestGuest.Expect(guest.TryUnlink(NodeId.Root, "a"));
+        Assert.NotEmpty(own.TakeMoves());
     }
 }

@@ -61,7 +61,9 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
         Assert.Equal("", await B.ExpectAsync($"cd {Folder} && {git} --no-optional-locks status --short", LongCommand));
         var sent = Difference(_guests.Server.CountRequests("b"), before);
         output.WriteLine($"git status of {Files} unchanged files: {Describe(sent)}");
-        Assert.Empty(sent.Keys.Except(OpeningAndClosing));
+        // git reads a few files of its own, whose access times the kernel then does not know any more.
+        Assert.True(sent.GetValueOrDefault(FuseOpcode.GetAttr) < 10, Describe(sent));
+        Assert.Empty(sent.Keys.Except([.. OpeningAndClosing, FuseOpcode.GetAttr]));
     }
 
     [Fact]

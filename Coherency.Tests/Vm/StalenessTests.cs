@@ -5,8 +5,8 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Vm;
 
 /// <summary>
-/// One guest writes a line to a file, the other looks at its size and content at once, through coherencyd and, for comparison,
-/// through a daemon whose guests believe timeouts.
+/// One guest writes a line to a file, the other looks at the file's size at once, through coherencyd and, for comparison, through
+/// a daemon whose guests believe timeouts.
 /// </summary>
 [Trait("Category", "Vm")]
 [Collection(CoherentStableGuests.Collection)]
@@ -44,10 +44,9 @@ public sealed class StalenessTests(CoherentStableGuests coherent, ITestOutputHel
         var stale = 0;
         for (var i = 1; i <= Rounds; i++)
         {
-            var line = new string((char)('a' + (i % 26)), i % 50);
+            var line = new string('x', i % 50);
             await writer.ExpectAsync($"echo {line} >{File}");
-            var seen = await reader.ExpectAsync($"stat -c %s {File}; cat {File}");
-            stale += seen == $"{line.Length + 1}\n{line}".TrimEnd('\n') ? 0 : 1;
+            stale += await reader.ExpectAsync($"stat -c %s {File}") == $"{line.Length + 1}" ? 0 : 1;
         }
 
         output.WriteLine($"{what}: {stale} of {Rounds} looks at what another guest had changed were stale");

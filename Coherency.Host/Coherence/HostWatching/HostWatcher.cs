@@ -127,6 +127,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         {
             // A fault here must not end the guests; that the thread is dead shows in IsAlive.
             _state = WatchState.None;
+            _changes.Lost();
             LogDead(_log, unexpected, _share.Options.SharedDirectory);
         }
     }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
@@ -53,21 +52,15 @@ internal sealed unsafe partial class FuseDeviceChannel(int fd, ILogger log) : Fu
         _free.Add(own);
     }
 
-    /// <summary>Sends a message that answers no request. That the kernel does not know the inode, or the mount is gone, is fine.</summary>
-    public void Notify<T>(FuseNotifyCode code, in T body)
-        where T : unmanaged => Notify(code, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in body)));
-
-    public void Notify(FuseNotifyCode code, ReadOnlySpan<byte> body)
+    /// <summary>Sends a message that answers no request.</summary>
+    /// <returns>ENOENT when the kernel does not know the inode, ENODEV when the mount is gone, EINVAL for an unknown code.</returns>
+    public Errno Notify(FuseNotifyCode code, ReadOnlySpan<byte> body)
     {
         int bytes = sizeof(fuse_out_header) + body.Length;
         byte* message = stackalloc byte[bytes];
         *(fuse_out_header*)message = new fuse_out_header { len = (uint)bytes, error = (int)code };
         body.CopyTo(new Span<byte>(message + sizeof(fuse_out_header), body.Length));
-        Errno error = Libc.Write(fd, message, (nuint)bytes).ToErrno();
-        if (error is not (Errno.None or Errno.ENOENT or Errno.ENODEV))
-        {
-            LogNotificationRefused(log, code, error);
-        }
+        return Libc.Write(fd, message, (nuint)bytes).ToErrno();
     }
 
     /// <summary>Nothing to do: a request's buffers are its own.</summary>
@@ -77,9 +70,6 @@ internal sealed unsafe partial class FuseDeviceChannel(int fd, ILogger log) : Fu
 
     public override void ReportNoRoom(FuseRequest request, long bodyBytes) =>
         LogNoRoom(log, request.Opcode, bodyBytes, request.ReplyCapacity);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The kernel refused the notification {Code}: {Error}. The mount may show what is no longer true")]
-    private static partial void LogNotificationRefused(ILogger log, FuseNotifyCode code, Errno error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The kernel refused the reply to {Opcode}: {Error}")]
     private static partial void LogReplyRefused(ILogger log, FuseOpcode opcode, Errno error);

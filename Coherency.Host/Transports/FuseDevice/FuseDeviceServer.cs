@@ -9,6 +9,7 @@ public sealed partial class FuseDeviceServer : IDisposable
 {
     private readonly FuseMount _mount;
     private readonly FuseSession _session;
+    private readonly MountView? _view;
     private readonly FuseDeviceChannel _channel;
     private readonly string _mountPoint;
     private readonly ILogger _log;
@@ -31,7 +32,8 @@ public sealed partial class FuseDeviceServer : IDisposable
         _log = log;
         _mount = FuseMount.Mount(source, mountPoint, rootMode);
         _channel = new FuseDeviceChannel(_mount.Fd, log);
-        view?.Attach(_channel);
+        _view = view;
+        _view?.Attach(_channel);
         _running = threads;
         _threads = new Thread[threads];
         for (int i = 0; i < threads; i++)
@@ -71,6 +73,9 @@ public sealed partial class FuseDeviceServer : IDisposable
 
         if (Interlocked.Decrement(ref _running) == 0)
         {
+            // Also when somebody else unmounted: what the mount held is given back at once.
+            _view?.Close();
+            _session.Reset();
             _unmounted.TrySetResult();
         }
     }

@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
@@ -26,11 +28,27 @@ public sealed class MountView : ShareView
     /// <summary>A negative offset: attributes only, no pages (fuse_reverse_inval_inode).</summary>
     private const long AttributesOnly = -1;
 
-    private readonly ulong _rootKey;
-    private volatile FuseDeviceChannel? _channel;
-    private volatile PassthroughFileSystem? _files;
+    /// <summary>Fewest things that a change touches whose names may stand for other inodes than the kernel thinks.</summary>
+    private const int TouchedWithRemovedInode = 3;
 
-    public MountView(ulong rootKey) => _rootKey = rootKey;
+    private readonly ShareGroup _group;
+    private readonly ulong _rootKey;
+    private readonly Lock _sending = new();
+    private FuseDeviceChannel? _channel;
+    private volatile PassthroughFileSystem? _files;
+    private volatile bool _knowsEpochs = true;
+
+    /// <summary>Takes part from here on, before the mount's kernel can cache anything.</summary>
+    /// <exception cref="IOException">A change that is under way does not end.</exception>
+    public MountView(ShareGroup group, ulong rootKey)
+    {
+        _group = group;
+        _rootKey = rootKey;
+        if (!group.TryJoin(this))
+        {
+            throw new IOException("cannot mount: a change in the share does not end, is its file system frozen?");
+        }
+    }
 
     /// <summary>What a mount with such a view may cache.</summary>
     public static SessionOptions Configure(SessionOptions options)
@@ -43,6 +61,8 @@ public sealed class MountView : ShareView
             CacheOfOlderProtocols = attributes,
             EpochProtocolMinor = EpochProtocolMinor,
             Writeback = false,
+            // The kernel takes what comes with a listing for as new as the end of the request, not the beginning.
+            ReadDirPlus = false,
             // So that programs can map files all the same.
             AllowMmap = true,
         };
@@ -77,6 +97,23 @@ public sealed class MountView : ShareView
         }
     }
 
+    /// <summary>A name may have been given to another inode since the kernel looked, which it then thinks it has not touched.</summary>
+    public override void EndOwn(ReadOnlySpan<TouchedObject> touched)
+    {
+        if (touched.Length < TouchedWithRemovedInode)
+        {
+            return;
+        }
+
+        foreach (TouchedObject one in touched)
+        {
+            if (!one.IsName)
+            {
+                InvalidateAttributes(one.InodeKey);
+            }
+        }
+    }
+
     public override void Move(ReadOnlySpan<SlotKey> slots)
     {
         // A slot's key is an inode's or the hash of a name, and nothing tells which; but with a name comes its directory. So what
@@ -98,23 +135,57 @@ public sealed class MountView : ShareView
     {
         InvalidateNames();
         InvalidateAttributes(_rootKey);
-        _files?.VisitNodes(node => Notify(node));
+        _files?.VisitNodes(NotifyNode);
     }
 
-    internal void Attach(FuseDeviceChannel channel) => _channel = channel;
+    internal void Attach(FuseDeviceChannel channel)
+    {
+        lock (_sending)
+        {
+            _channel = channel;
+        }
+    }
+
+    /// <summary>The mount is gone. When this returns, nothing is written to its descriptor any more.</summary>
+    internal void Close()
+    {
+        _group.Leave(this);
+        lock (_sending)
+        {
+            _channel = null;
+        }
+    }
 
     private bool IsKnown(ulong inodeKey) => inodeKey == _rootKey || _files?.Holds(new NodeId(inodeKey)) == true;
 
-    private void InvalidateNames() => _channel?.Notify(FuseNotifyCode.IncEpoch, ReadOnlySpan<byte>.Empty);
+    private void InvalidateNames()
+    {
+        if (_knowsEpochs && Notify(FuseNotifyCode.IncEpoch, ReadOnlySpan<byte>.Empty) == Errno.EINVAL)
+        {
+            // An older kernel, which was allowed to cache no names.
+            _knowsEpochs = false;
+        }
+    }
 
     private void InvalidateAttributes(ulong inodeKey)
     {
         if (IsKnown(inodeKey))
         {
-            Notify(inodeKey == _rootKey ? NodeId.Root.Value : inodeKey);
+            NotifyNode(inodeKey == _rootKey ? NodeId.Root.Value : inodeKey);
         }
     }
 
-    private void Notify(ulong node) =>
-        _channel?.Notify(FuseNotifyCode.InvalInode, new fuse_notify_inval_inode_out { ino = node, off = AttributesOnly });
+    private void NotifyNode(ulong node)
+    {
+        fuse_notify_inval_inode_out body = new() { ino = node, off = AttributesOnly };
+        _ = Notify(FuseNotifyCode.InvalInode, MemoryMarshal.AsBytes(new ReadOnlySpan<fuse_notify_inval_inode_out>(in body)));
+    }
+
+    private Errno Notify(FuseNotifyCode code, ReadOnlySpan<byte> body)
+    {
+        lock (_sending)
+        {
+            return _channel?.Notify(code, body) ?? Errno.None;
+        }
+    }
 }

@@ -89,7 +89,7 @@ internal sealed partial class SharedTableMapper : IDisposable
         }
         else
         {
-            LogFailed(_log, _guest, $"the VMM answered {(Errno)(int)Math.Abs((long)result)}");
+            LogFailed(_log, _guest, $"the VMM answered {unchecked((Errno)(int)-(long)result)}");
         }
     }
 

@@ -1,6 +1,6 @@
 using Coherency.Core.Versioning;
 
-namespace Coherency.Host.Passthrough;
+namespace Coherency.Host.Coherence;
 
 /// <summary>
 /// Keeps changes of the same name apart: which inode a name stands for is asked before it is removed or replaced, and must
