@@ -57,25 +57,12 @@ public class WriterBenchmarks
     }
 }
 
-/// <summary>A whole change of two slots (as CREATE and WRITE make them, roughly), by the number of guests that are attached.</summary>
-public class ViewBenchmarks
+/// <summary>A group with guests that are attached.</summary>
+public abstract class AttachedGuests
 {
-    private ShareGroup _group = null!;
     private TableView[] _views = [];
 
-    [Params(0, 1, 10, 100)]
-    public int Views { get; set; }
-
-    [GlobalSetup]
-    public void Open()
-    {
-        _group = new ShareGroup();
-        _views = [.. Enumerable.Range(0, Views).Select(i => new TableView(_group, ReaderBenchmarks.TableOf($"v{i}")))];
-        foreach (TableView view in _views)
-        {
-            view.TryAttach(out _);
-        }
-    }
+    protected ShareGroup Group { get; } = new();
 
     [GlobalCleanup]
     public void Close()
@@ -86,50 +73,49 @@ public class ViewBenchmarks
         }
     }
 
+    protected void Attach(int guests)
+    {
+        _views = [.. Enumerable.Range(0, guests).Select(i => new TableView(Group, ReaderBenchmarks.TableOf($"v{i}")))];
+        foreach (TableView view in _views)
+        {
+            view.TryAttach(out _);
+        }
+    }
+}
+
+/// <summary>A whole change of two slots, as CREATE makes it, by the number of guests that are attached.</summary>
+public class ViewBenchmarks : AttachedGuests
+{
+    [Params(0, 1, 10, 100)]
+    public int Views { get; set; }
+
+    [GlobalSetup]
+    public void Open() => Attach(Views);
+
     [Benchmark(Description = "a change of two slots")]
     public void Change()
     {
-        using MutationScope scope = _group.Begin(null, [TouchedObject.Inode(12345), TouchedObject.Inode(54321)]);
+        using MutationScope scope = Group.Begin(null, [TouchedObject.Inode(12345), TouchedObject.Inode(54321)]);
     }
 }
 
 /// <summary>Changes of different inodes by several threads at once, in ten views.</summary>
-public class ThreadBenchmarks
+public class ThreadBenchmarks : AttachedGuests
 {
     private const int ChangesPerThread = 10_000;
-
-    private ShareGroup _group = null!;
-    private TableView[] _views = [];
 
     [Params(1, 2)]
     public int Threads { get; set; }
 
     [GlobalSetup]
-    public void Open()
-    {
-        _group = new ShareGroup();
-        _views = [.. Enumerable.Range(0, 10).Select(i => new TableView(_group, ReaderBenchmarks.TableOf($"v{i}")))];
-        foreach (TableView view in _views)
-        {
-            view.TryAttach(out _);
-        }
-    }
-
-    [GlobalCleanup]
-    public void Close()
-    {
-        foreach (TableView view in _views)
-        {
-            view.Dispose();
-        }
-    }
+    public void Open() => Attach(10);
 
     [Benchmark(Description = "a change of one slot, each thread", OperationsPerInvoke = ChangesPerThread)]
     public void Change() => Parallel.For(0, Threads, new ParallelOptions { MaxDegreeOfParallelism = Threads }, thread =>
     {
         for (int i = 0; i < ChangesPerThread; i++)
         {
-            using MutationScope scope = _group.Begin(null, [TouchedObject.Inode((ulong)((thread * 100_000) + (i * 8)))]);
+            using MutationScope scope = Group.Begin(null, [TouchedObject.Inode((ulong)((thread * 100_000) + (i * 8)))]);
         }
     });
 }

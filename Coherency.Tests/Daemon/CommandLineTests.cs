@@ -48,6 +48,16 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains(expected, line, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_second_daemon_on_the_same_tables_is_refused_in_one_line()
+    {
+        using RunningDaemon first = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}", "--table-dir", _work.FullName);
+        ChildResult second = Run(["serve", "--shared-dir", Share, "--guest", $"a={Socket}2", "--table-dir", _work.FullName]);
+        Assert.Equal(2, second.ExitCode);
+        Assert.Contains("another daemon", Assert.Single(second.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Equal(0, first.Stop());
+    }
+
     [Theory]
     [InlineData("{", "line")]
     [InlineData("{ \"shares\": [] }", "no share is configured")]
