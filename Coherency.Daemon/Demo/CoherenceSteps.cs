@@ -13,7 +13,7 @@ internal static class CoherenceSteps
 
     public static IReadOnlyList<DemoStep> All { get; } =
     [
-        new("b caches what a made", "files", FillCache),
+        new("b caches what a made", "looks", FillCache),
         new("b looks again, 20 times", "looks", LookAgain),
         new("a works beside it, b looks", "looks", LookWhileOthersWork),
         new("a changes, b looks at once", "changes", ChangeAndLook),

@@ -103,7 +103,7 @@ internal static class DemoHost
                 $"{result.Count} {result.Step.Unit}",
                 $"{result.Requests}",
                 $"{result.Elapsed.TotalMilliseconds:f0}",
-                $"{result.Elapsed.TotalMicroseconds / Math.Max(1, result.Requests):f1}");
+                result.Requests == 0 ? "-" : $"{result.Elapsed.TotalMicroseconds / result.Requests:f1}");
         }
 
         AnsiConsole.Write(table);
