@@ -20,6 +20,7 @@
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/kobject.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/workqueue.h>
 #include <linux/xxhash.h>
@@ -62,7 +63,9 @@ struct coherency_share {
 	struct pci_dev *pci;			/* enabled for as long as its memory is mapped; or NULL */
 	char tag[COHERENCY_TABLE_TAG_BYTES + 1];
 
-	unsigned long trusted_until;		/* in jiffies */
+	/* In jiffies. */
+	unsigned long heartbeat_bound;
+	unsigned long trusted_until;
 	unsigned long looked_at;
 	u64 heartbeat;
 	struct delayed_work heartbeat_work;
@@ -82,12 +85,20 @@ struct coherency_sb {
 	struct rcu_head rcu;
 };
 
-/* What the module keeps for an inode, in i_private, from the moment that its operations are the module's. */
+/*
+ * What the module keeps for an inode, in i_private. It is there before the inode's operations are the module's, and for
+ * as long as anybody can see the inode.
+ */
 struct coherency_inode {
 	u64 key;
 	coherency_stamp attributes;
 	coherency_stamp data;			/* pages of a file, listing of a directory */
 	atomic_t busy;				/* requests under way whose reply overwrites attributes */
+	struct mutex dropping;			/* of pages; whoever holds it writes data */
+	atomic_t writing;			/* writes to a file under way */
+	atomic_t writes;			/* how many were ever begun */
+	atomic_t listings;			/* listings of a directory under way */
+	bool is_wrapped;			/* the inode's operations are the module's */
 	struct rcu_head rcu;
 };
 
@@ -200,13 +211,22 @@ enum coherency_need {
 void coherency_request_begin(struct coherency_request *request, struct coherency_share *share);
 void coherency_request_end(struct coherency_request *request);
 struct coherency_inode *coherency_wrap(struct inode *inode, bool *first);
-void coherency_adopt(struct inode *inode, const struct coherency_request *request);
+int coherency_adopt(struct inode *inode, const struct coherency_request *request);
 int coherency_refresh(struct inode *inode, struct dentry *dentry, enum coherency_need need);
 int coherency_install_export_operations(struct super_block *sb);
 
+/* For an inode whose operations are known to be the module's. */
 static inline struct coherency_inode *coherency_inode_of(const struct inode *inode)
 {
-	return (struct coherency_inode *)smp_load_acquire(&inode->i_private);
+	return smp_load_acquire(&inode->i_private);
+}
+
+/* NULL if the inode's operations may still be fuse's. */
+static inline struct coherency_inode *coherency_wrapped_inode_of(const struct inode *inode)
+{
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	return ci && smp_load_acquire(&ci->is_wrapped) ? ci : NULL;
 }
 
 static inline bool coherency_attributes_are_current(const struct coherency_share *share,

@@ -31,10 +31,24 @@ typedef struct user_namespace coherency_idmap;
 typedef struct dentry *coherency_mkdir_result;
 #define coherency_mkdir_failed(result)		IS_ERR(result)
 #define coherency_mkdir_dentry(result, dentry)	((result) ? (result) : (dentry))
+
+static inline coherency_mkdir_result coherency_mkdir_failure(coherency_mkdir_result made, int err)
+{
+	dput(made);
+	return ERR_PTR(err);
+}
 #else
 typedef int coherency_mkdir_result;
 #define coherency_mkdir_failed(result)		((result) != 0)
 #define coherency_mkdir_dentry(result, dentry)	(dentry)
+#define coherency_mkdir_failure(made, err)	(err)
+#endif
+
+/* Splices what read_iter reads. Up to 6.4 that is what fuse's splice_read does. */
+#if KERNEL_HAS(6, 5)
+#define coherency_splice_by_reading	copy_splice_read
+#else
+#define coherency_splice_by_reading	generic_file_splice_read
 #endif
 
 static inline const struct dentry_operations *coherency_default_d_op(struct super_block *sb)

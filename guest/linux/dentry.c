@@ -100,7 +100,8 @@ static bool stamp_listed_dentry(struct coherency_share *share, struct dentry *de
 	if (!bound || (mark & (COHERENCY_STAMPED | LISTED)) != LISTED ||
 	    (mark ^ listing.mutations) & LISTED_MUTATIONS)
 		return false;
-	coherency_adopt(d_inode(dentry), &listing);
+	if (coherency_adopt(d_inode(dentry), &listing))
+		return false;
 	coherency_stamp_dentry(dentry, bound);
 	return true;
 }
@@ -150,7 +151,7 @@ static int revalidate_current(struct coherency_share *share, struct inode *dir, 
 	int err;
 
 	if (inode) {
-		ci = coherency_inode_of(inode);
+		ci = coherency_wrapped_inode_of(inode);
 		if (unlikely(!ci)) {
 			if (flags & LOOKUP_RCU)
 				return -ECHILD;
@@ -190,7 +191,7 @@ static int revalidate_stale(struct coherency_share *share, struct inode *dir, co
 static int revalidate(struct inode *dir, const struct qstr *name, struct dentry *dentry, unsigned int flags)
 {
 	struct coherency_share *share = coherency_share_of(dir->i_sb);
-	struct coherency_inode *ci = coherency_inode_of(dir);
+	struct coherency_inode *ci = coherency_wrapped_inode_of(dir);
 	coherency_stamp bound;
 	u64 key;
 

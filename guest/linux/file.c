@@ -42,21 +42,38 @@ static bool inode_is_current(const struct coherency_share *share, const struct c
  * Pages that are being read are locked, and waited for: when this returns, every page comes from a request that was
  * sent after the sample. Modified pages are written first. Pages that the host shares with the guest (DAX) are never
  * old.
+ *
+ * What an own write has put into the pages is dropped, too, and may be read again before the host has it; and own
+ * writes do not move the slot. So pages that were dropped during an own write are not stamped, and until they are
+ * dropped once more, nothing is believed.
  */
 static int drop_pages(struct inode *inode, struct coherency_share *share, struct coherency_inode *ci)
 {
-	coherency_stamp stamp = coherency_sample(share, ci->key);
 	int tries = COHERENCY_DROP_TRIES;
-	int err = 0;
+	coherency_stamp stamp;
+	int writes, err = 0;
+	bool quiet;
 
+	mutex_lock(&ci->dropping);
+	if (data_is_current(share, ci))
+		goto unlock;
+	WRITE_ONCE(ci->data, COHERENCY_NO_STAMP);
+	stamp = coherency_sample(share, ci->key);
+	writes = atomic_read(&ci->writes);
+	/* Pairs with write_begin: a write that is counted in neither puts nothing into pages before they are dropped. */
+	smp_mb();
+	quiet = !atomic_read(&ci->writing);
 	if (!IS_DAX(inode) && !mapping_empty(inode->i_mapping)) {
 		coherency_count_add(share, dropped_pages, inode->i_mapping->nrpages);
 		do {
 			err = invalidate_inode_pages2(inode->i_mapping);
 		} while (err && --tries);
 	}
-	if (!err && stamp)
+	smp_mb();
+	if (!err && quiet && writes == atomic_read(&ci->writes))
 		WRITE_ONCE(ci->data, stamp);
+unlock:
+	mutex_unlock(&ci->dropping);
 	return err;
 }
 
@@ -91,6 +108,20 @@ static int refresh_file(struct file *file)
 	return err ? err : refresh_data(file);
 }
 
+/* Fails with EBUSY if what is cached cannot be used, not even after this. */
+static int refresh_for_reading(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	int err = refresh_file(file);
+
+	/* The reply to a SETATTR brings a size that may be older than the one that has just been asked for. */
+	if (!err && atomic_read(&ci->busy) &&
+	    !coherency_attributes_are_current(coherency_share_of(inode->i_sb), ci))
+		err = -EBUSY;
+	return err;
+}
+
 static bool file_is_current(struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -123,7 +154,7 @@ static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	}
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	err = refresh_file(file);
+	err = refresh_for_reading(file);
 	if (err == -EBUSY && !(iocb->ki_flags & IOCB_DIRECT))
 		around_cache = true;
 	else if (err && err != -EBUSY)
@@ -131,7 +162,8 @@ static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (around_cache)
 		iocb->ki_flags |= IOCB_DIRECT;
 	result = fuse_file_op->read_iter(iocb, to);
-	if (around_cache)
+	/* Once it is queued, it belongs to whoever completes it. */
+	if (around_cache && result != -EIOCBQUEUED)
 		iocb->ki_flags &= ~IOCB_DIRECT;
 	return result;
 }
@@ -139,9 +171,25 @@ static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t coherency_splice_read(struct file *in, loff_t *position, struct pipe_inode_info *pipe, size_t length,
 				     unsigned int flags)
 {
-	int err = refresh_file(in);
+	int err = refresh_for_reading(in);
 
+	if (err == -EBUSY)
+		return coherency_splice_by_reading(in, position, pipe, length, flags);
 	return err ? err : fuse_file_op->splice_read(in, position, pipe, length, flags);
+}
+
+/* Fully ordered: under way, then begun, then something is put into a page. See drop_pages. */
+static void write_begin(struct file *file)
+{
+	struct coherency_inode *ci = coherency_inode_of(file_inode(file));
+
+	atomic_inc_return(&ci->writing);
+	atomic_inc_return(&ci->writes);
+}
+
+static void write_end(struct file *file)
+{
+	atomic_dec_return(&coherency_inode_of(file_inode(file))->writing);
 }
 
 /* O_APPEND writes at what the guest takes for the end, and privileges are dropped by the mode. */
@@ -149,6 +197,7 @@ static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct inode *inode = file_inode(file);
+	ssize_t result;
 	int err;
 
 	if (!coherency_attributes_are_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode))) {
@@ -158,7 +207,11 @@ static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		if (err)
 			return err;
 	}
-	return fuse_file_op->write_iter(iocb, from);
+	write_begin(file);
+	result = fuse_file_op->write_iter(iocb, from);
+	/* It may be queued, and the iocb gone; such writes are not put into pages. */
+	write_end(file);
+	return result;
 }
 
 static loff_t coherency_llseek(struct file *file, loff_t offset, int whence)
@@ -172,15 +225,25 @@ static long coherency_fallocate(struct file *file, int mode, loff_t offset, loff
 {
 	int err = refresh_size(file);
 
-	return err ? err : fuse_file_op->fallocate(file, mode, offset, length);
+	if (err)
+		return err;
+	write_begin(file);
+	err = fuse_file_op->fallocate(file, mode, offset, length);
+	write_end(file);
+	return err;
 }
 
 static ssize_t coherency_copy_file_range(struct file *in, loff_t in_position, struct file *out, loff_t out_position,
 					 size_t length, unsigned int flags)
 {
-	int err = refresh_size(out);
+	ssize_t result = refresh_size(out);
 
-	return err ? err : fuse_file_op->copy_file_range(in, in_position, out, out_position, length, flags);
+	if (result)
+		return result;
+	write_begin(out);
+	result = fuse_file_op->copy_file_range(in, in_position, out, out_position, length, flags);
+	write_end(out);
+	return result;
 }
 
 /* After this, the pages of a mapping are current too: msync(MS_SYNC) comes here. */
@@ -225,7 +288,11 @@ static vm_fault_t coherency_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff
 /* The first store to a page. On an old page it would, once written, undo what others have changed beside it. */
 static vm_fault_t coherency_page_mkwrite(struct vm_fault *vmf)
 {
-	if (!mapping_is_current(vmf)) {
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+
+	/* If nothing can be known, the page would be dropped at every try: the store would never be done. */
+	if (coherency_sample(coherency_share_of(inode->i_sb), coherency_inode_of(inode)->key) &&
+	    !mapping_is_current(vmf)) {
 		refresh_file(vmf->vma->vm_file);
 		if (mapping_is_current(vmf))
 			return VM_FAULT_NOPAGE;
@@ -334,16 +401,18 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 	struct coherency_inode *ci = coherency_inode_of(inode);
 	struct coherency_listing listing;
 	struct coherency_request request;
-	coherency_stamp stamp;
+	coherency_stamp stamp = coherency_sample(share, ci->key);
+	bool alone;
 	int err;
 
+	/* Fully ordered: after the sample, before the request. Who is counted later sends requests after the sample. */
+	alone = atomic_inc_return(&ci->listings) == 1;
 	if (context->pos == 0) {
-		stamp = coherency_sample(share, ci->key);
 		if (!stamp || stamp != READ_ONCE(ci->data)) {
 			coherency_count(share, misses);
 			inode_inc_iversion(inode);
-			if (stamp)
-				WRITE_ONCE(ci->data, stamp);
+			/* fuse may take the reply to another's request, sent before the sample, for a part of this. */
+			WRITE_ONCE(ci->data, alone ? stamp : COHERENCY_NO_STAMP);
 		} else {
 			coherency_count(share, hits);
 		}
@@ -353,6 +422,7 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 	err = read_names(file, context);
 	coherency_listing_end(&listing);
 	coherency_request_end(&request);
+	atomic_dec_return(&ci->listings);
 	return err;
 }
 

@@ -68,20 +68,21 @@ void coherency_request_end(struct coherency_request *request)
  * its attributes are those of the reply or newer; and if nothing has moved since before the request, its slot as it
  * is now is a sample from before the request.
  */
-void coherency_adopt(struct inode *inode, const struct coherency_request *request)
+int coherency_adopt(struct inode *inode, const struct coherency_request *request)
 {
 	struct coherency_inode *ci;
 	coherency_stamp stamp;
 	bool first;
 
-	if (coherency_inode_of(inode))
-		return;
 	ci = coherency_wrap(inode, &first);
-	if (!ci || !first || !request->alone)
-		return;
+	if (!ci)
+		return -EIO;
+	if (!first || !request->alone)
+		return 0;
 	stamp = coherency_sample(request->share, ci->key);
 	if (coherency_mutations(request->share) == request->mutations)
 		WRITE_ONCE(ci->attributes, stamp);
+	return 0;
 }
 
 /* ---- taking inodes over ---------------------------------------------------------------------------------------- */
@@ -117,8 +118,30 @@ static int wrap_inode_operations(struct inode *inode)
 		pr_err_once("an inode has operations that are not known; it cannot be used\n");
 		return -EIO;
 	}
-	WRITE_ONCE(inode->i_op, &wrapper->ours);
+	/* They look at i_private. */
+	smp_store_release(&inode->i_op, &wrapper->ours);
 	return 0;
+}
+
+static struct coherency_inode *publish(struct inode *inode, bool *first)
+{
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	if (ci)
+		return ci;
+	if (S_ISREG(inode->i_mode) && !IS_NOCMTIME(inode))
+		pr_warn_once("the daemon lets guests collect writes: sizes and times are not coherent\n");
+	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
+	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
+	ci->key = key_of(inode);
+	mutex_init(&ci->dropping);
+	/* It has no pages yet: they are read through the operations that are installed next. */
+	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
+	*first = !cmpxchg(&inode->i_private, NULL, ci);
+	if (*first)
+		return ci;
+	kfree(ci);
+	return coherency_inode_of(inode);
 }
 
 /*
@@ -130,28 +153,18 @@ static int wrap_inode_operations(struct inode *inode)
  */
 struct coherency_inode *coherency_wrap(struct inode *inode, bool *first)
 {
-	struct coherency_inode *ci = coherency_inode_of(inode);
+	struct coherency_inode *ci = coherency_wrapped_inode_of(inode);
+	bool is_first = false;
 
-	if (first)
-		*first = false;
-	if (ci)
-		return ci;
-	if (wrap_inode_operations(inode) || coherency_wrap_file_operations(inode))
-		return NULL;
-	if (S_ISREG(inode->i_mode) && !IS_NOCMTIME(inode))
-		pr_warn_once("the daemon lets guests collect writes: sizes and times are not coherent\n");
-	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
-	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
-	ci->key = key_of(inode);
-	atomic_set(&ci->busy, 0);
-	/* It has no pages yet: they are read through the operations that have just been installed. */
-	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
-	if (cmpxchg(&inode->i_private, NULL, (void *)ci) != NULL) {
-		kfree(ci);
-		return coherency_inode_of(inode);
+	if (!ci) {
+		ci = publish(inode, &is_first);
+		/* Another task may have come first, but not as far as this. */
+		if (wrap_inode_operations(inode) || coherency_wrap_file_operations(inode))
+			return NULL;
+		smp_store_release(&ci->is_wrapped, true);
 	}
 	if (first)
-		*first = true;
+		*first = is_first;
 	return ci;
 }
 
@@ -175,6 +188,16 @@ static bool matches(struct inode *inode, const struct kstat *stat, enum coherenc
 	}
 }
 
+/* A stamp for the reply to a request that is sent now; none if a reply from before may overwrite it. */
+static coherency_stamp sample_attributes(const struct coherency_share *share, const struct coherency_inode *ci)
+{
+	coherency_stamp stamp = coherency_sample(share, ci->key);
+
+	/* Pairs with the increments before the requests. */
+	smp_mb();
+	return atomic_read(&share->instantiating) || atomic_read(&ci->busy) ? COHERENCY_NO_STAMP : stamp;
+}
+
 /*
  * Asks the daemon for the attributes, and stamps them if the inode has what the daemon said. Succeeds if at least
  * what the caller needs has arrived in the inode.
@@ -187,21 +210,17 @@ int coherency_refresh(struct inode *inode, struct dentry *dentry, enum coherency
 	int tries = COHERENCY_REFRESH_TRIES;
 	coherency_stamp stamp;
 	struct kstat stat;
-	bool quiet;
 	int err;
 
 	do {
-		stamp = coherency_sample(share, ci->key);
-		/* Pairs with the increments before the requests. */
-		smp_mb();
-		quiet = !atomic_read(&share->instantiating) && !atomic_read(&ci->busy);
+		stamp = sample_attributes(share, ci);
 		coherency_count(share, refreshes);
 		err = fuse_i_op(inode)->getattr(coherency_nop_idmap, &path, &stat, STATX_BASIC_STATS,
 						AT_STATX_FORCE_SYNC);
 		if (err)
 			return err;
 		if (matches(inode, &stat, COHERENCY_NEED_ALL)) {
-			if (quiet && stamp)
+			if (stamp)
 				WRITE_ONCE(ci->attributes, stamp);
 			return 0;
 		}
@@ -228,12 +247,15 @@ static int coherency_getattr(coherency_idmap *idmap, const struct path *path, st
 	}
 	coherency_count(share, misses);
 	if ((flags & AT_STATX_SYNC_TYPE) != AT_STATX_FORCE_SYNC) {
-		err = coherency_refresh(inode, path->dentry, COHERENCY_NEED_ALL);
-		if (!err)
-			goto cached;
-		if (err != -ESTALE)
-			return err;
-		/* Others keep changing it: let the answer be the reply itself. */
+		if (sample_attributes(share, ci)) {
+			err = coherency_refresh(inode, path->dentry, COHERENCY_NEED_ALL);
+			if (err && err != -ESTALE)
+				return err;
+			if (!err && coherency_attributes_are_current(share, ci))
+				goto cached;
+		}
+		/* What the inode has may be overwritten at any time: let the answer be the reply itself. */
+		coherency_count(share, refreshes);
 		flags = (flags & ~AT_STATX_SYNC_TYPE) | AT_STATX_FORCE_SYNC;
 	}
 cached:
@@ -247,7 +269,7 @@ static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int
 	struct dentry *alias;
 	int err;
 
-	if (likely(ci && coherency_attributes_are_current(share, ci))) {
+	if (likely(coherency_attributes_are_current(share, ci))) {
 		coherency_count(share, hits);
 		return fuse_i_op(inode)->permission(idmap, inode, mask);
 	}
@@ -302,26 +324,41 @@ static void name_request_begin(struct name_request *name, struct inode *dir, str
 	coherency_request_begin(&name->request, coherency_share_of(dir->i_sb));
 }
 
-/* dentry is NULL if the request has failed. */
-static void name_request_end(struct name_request *name, struct dentry *dentry)
+/* dentry is NULL if the request has failed. Fails if what has come cannot be used: then no name leads to it. */
+static int name_request_end(struct name_request *name, struct dentry *dentry)
 {
-	if (dentry) {
-		if (d_inode(dentry))
-			coherency_adopt(d_inode(dentry), &name->request);
+	int err = 0;
+
+	if (dentry && d_inode(dentry))
+		err = coherency_adopt(d_inode(dentry), &name->request);
+	if (err)
+		d_drop(dentry);
+	else if (dentry)
 		coherency_stamp_dentry(dentry, name->bound);
-	}
 	coherency_request_end(&name->request);
+	return err;
+}
+
+static int name_request_result(struct name_request *name, struct dentry *dentry, int err)
+{
+	int unusable = name_request_end(name, err ? NULL : dentry);
+
+	return err ? err : unusable;
 }
 
 static struct dentry *coherency_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct name_request name;
 	struct dentry *result;
+	int err;
 
 	name_request_begin(&name, dir, dentry);
 	result = directories.fuse->lookup(dir, dentry, flags);
-	name_request_end(&name, IS_ERR(result) ? NULL : result ? result : dentry);
-	return result;
+	err = name_request_end(&name, IS_ERR(result) ? NULL : result ? result : dentry);
+	if (!err)
+		return result;
+	dput(result);
+	return ERR_PTR(err);
 }
 
 static int coherency_create(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode, bool excl)
@@ -331,8 +368,7 @@ static int coherency_create(coherency_idmap *idmap, struct inode *dir, struct de
 
 	name_request_begin(&name, dir, dentry);
 	err = directories.fuse->create(idmap, dir, dentry, mode, excl);
-	name_request_end(&name, err ? NULL : dentry);
-	return err;
+	return name_request_result(&name, dentry, err);
 }
 
 static int coherency_mknod(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev)
@@ -342,8 +378,7 @@ static int coherency_mknod(coherency_idmap *idmap, struct inode *dir, struct den
 
 	name_request_begin(&name, dir, dentry);
 	err = directories.fuse->mknod(idmap, dir, dentry, mode, rdev);
-	name_request_end(&name, err ? NULL : dentry);
-	return err;
+	return name_request_result(&name, dentry, err);
 }
 
 static coherency_mkdir_result coherency_mkdir(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry,
@@ -351,11 +386,12 @@ static coherency_mkdir_result coherency_mkdir(coherency_idmap *idmap, struct ino
 {
 	coherency_mkdir_result result;
 	struct name_request name;
+	int err;
 
 	name_request_begin(&name, dir, dentry);
 	result = directories.fuse->mkdir(idmap, dir, dentry, mode);
-	name_request_end(&name, coherency_mkdir_failed(result) ? NULL : coherency_mkdir_dentry(result, dentry));
-	return result;
+	err = name_request_end(&name, coherency_mkdir_failed(result) ? NULL : coherency_mkdir_dentry(result, dentry));
+	return err ? coherency_mkdir_failure(result, err) : result;
 }
 
 static int coherency_symlink(coherency_idmap *idmap, struct inode *dir, struct dentry *dentry, const char *target)
@@ -365,8 +401,7 @@ static int coherency_symlink(coherency_idmap *idmap, struct inode *dir, struct d
 
 	name_request_begin(&name, dir, dentry);
 	err = directories.fuse->symlink(idmap, dir, dentry, target);
-	name_request_end(&name, err ? NULL : dentry);
-	return err;
+	return name_request_result(&name, dentry, err);
 }
 
 static int coherency_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
@@ -377,8 +412,7 @@ static int coherency_link(struct dentry *old, struct inode *dir, struct dentry *
 
 	atomic_inc_return(&ci->busy);
 	name_request_begin(&name, dir, dentry);
-	err = directories.fuse->link(old, dir, dentry);
-	name_request_end(&name, err ? NULL : dentry);
+	err = name_request_result(&name, dentry, directories.fuse->link(old, dir, dentry));
 	atomic_dec_return(&ci->busy);
 	return err;
 }
@@ -392,7 +426,7 @@ static int coherency_tmpfile(coherency_idmap *idmap, struct inode *dir, struct f
 	coherency_request_begin(&request, coherency_share_of(dir->i_sb));
 	err = directories.fuse->tmpfile(idmap, dir, file, mode);
 	if (!err)
-		coherency_adopt(file_inode(file), &request);
+		err = coherency_adopt(file_inode(file), &request);
 	coherency_request_end(&request);
 	if (!err)
 		coherency_wrap_open_file(file);
@@ -419,7 +453,7 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 
 	name_request_begin(&name, dir, dentry);
 	err = directories.fuse->atomic_open(dir, dentry, file, flags, mode);
-	name_request_end(&name, err ? NULL : dentry);
+	err = name_request_result(&name, dentry, err);
 	if (!err && file->f_mode & FMODE_OPENED)
 		coherency_wrap_open_file(file);
 	return err;

@@ -43,7 +43,7 @@ void coherency_evict_inode(struct inode *inode)
 	struct coherency_inode *ci = inode->i_private;
 
 	csb->fuse_s_op->evict_inode(inode);
-	WRITE_ONCE(inode->i_private, NULL);
+	/* A walk under RCU may still look at it through the inode. */
 	if (ci)
 		kfree_rcu(ci, rcu);
 }
@@ -74,12 +74,13 @@ static int interpose(struct super_block *sb, struct coherency_share *share)
 }
 
 /* Removing the attribute ends the coherent session; if it fails, DESTROY, which follows, does the same. */
-static void detach_session(struct super_block *sb)
+static int detach_session(struct super_block *sb)
 {
 	int err = __vfs_removexattr(coherency_nop_idmap, sb->s_root, COHERENCY_ATTACH_XATTR);
 
 	if (err)
 		pr_debug("detaching failed: %d\n", err);
+	return err;
 }
 
 static int join_share(struct coherency_share *share, struct super_block *sb)
@@ -131,13 +132,16 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 
 	if (err == -EOPNOTSUPP || err == -ENODATA || err == -ENOSYS)
 		return invalf(fc, "coherency: the daemon of <%s> does not offer a coherent session", fc->source);
-	if (err == -EBADMSG)
-		return invalf(fc, "coherency: the version table of <%s> is not that of its daemon", fc->source);
-	if (err)
-		return err;
-	err = join_share(share, sb);
+	if (!err) {
+		err = join_share(share, sb);
+	} else if (err == -EBADMSG) {
+		errorf(fc, "coherency: the version table of <%s> is not that of its daemon", fc->source);
+		err = -EINVAL;
+	}
 	if (err) {
-		detach_session(sb);
+		/* The daemon takes the session for coherent and lets everything be cached for ever: no virtiofs. */
+		if (detach_session(sb))
+			context_of(fc)->fallback = false;
 		return err;
 	}
 	pr_info("%s: attached, table of %llu slots on %s\n", share->tag, share->slot_mask + 1, share->transport);

@@ -43,7 +43,7 @@ COHERENCY_COUNTER(dropped_pages);
 COHERENCY_ATTRIBUTE(transport, "%s", share->transport);
 COHERENCY_ATTRIBUTE(layout, "%u", READ_ONCE(share->header->layout));
 COHERENCY_ATTRIBUTE(slot_count, "%llu", READ_ONCE(share->header->slot_count));
-COHERENCY_ATTRIBUTE(instance_id, "%016llx", share->instance_id);
+COHERENCY_ATTRIBUTE(instance_id, "%016llx", READ_ONCE(share->instance_id));
 COHERENCY_ATTRIBUTE(root_key, "%016llx", share->root_key);
 COHERENCY_ATTRIBUTE(epoch, "%llu", READ_ONCE(share->header->epoch));
 COHERENCY_ATTRIBUTE(mutations, "%llu", READ_ONCE(share->header->mutations));
@@ -85,7 +85,7 @@ static const struct kobj_type share_type = {
 
 void coherency_share_init(struct coherency_share *share)
 {
-	kobject_init(&share->kobj, (struct kobj_type *)&share_type);
+	kobject_init(&share->kobj, &share_type);
 }
 
 int coherency_sysfs_add(struct coherency_share *share)

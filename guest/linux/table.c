@@ -17,9 +17,38 @@
 #define COHERENCY_IVSHMEM_DEVICE	0x1110
 #define COHERENCY_IVSHMEM_BAR		2
 
-/* How often at least, and at most, the heartbeat is looked at. */
+/* How often at least the heartbeat is looked at. */
 #define COHERENCY_BEAT_SLOWEST_MS	250
-#define COHERENCY_BEAT_FASTEST_MS	10
+
+/* What is outside cannot be kept by a daemon, or is no bound at all. */
+#define COHERENCY_BOUND_MIN_MS		100
+#define COHERENCY_BOUND_MAX_MS		(60 * MSEC_PER_SEC)
+
+/* What a table says about itself. Read once: the memory is the host's, which may change it after it was checked. */
+struct table_description {
+	u64 slot_count;
+	u64 root_key;
+	u64 instance_id;
+	u32 layout;
+	u32 header_bytes;
+	u32 heartbeat_bound_ms;
+	char tag[COHERENCY_TABLE_TAG_BYTES + 1];
+};
+
+static void describe(const struct coherency_table_header *header, struct table_description *table)
+{
+	int i;
+
+	table->slot_count = READ_ONCE(header->slot_count);
+	table->root_key = READ_ONCE(header->root_key);
+	table->instance_id = READ_ONCE(header->instance_id);
+	table->layout = READ_ONCE(header->layout);
+	table->header_bytes = READ_ONCE(header->header_bytes);
+	table->heartbeat_bound_ms = READ_ONCE(header->heartbeat_bound_ms);
+	for (i = 0; i < COHERENCY_TABLE_TAG_BYTES; i++)
+		table->tag[i] = READ_ONCE(header->tag[i]);
+	table->tag[i] = 0;
+}
 
 static bool is_zero(const void *bytes, size_t count)
 {
@@ -27,7 +56,8 @@ static bool is_zero(const void *bytes, size_t count)
 }
 
 /* Says in the kernel's log what is wrong with a region that was expected to hold the table. */
-static bool header_is_sound(const struct coherency_table_header *header, resource_size_t bytes, const char *where)
+static bool header_is_sound(const struct coherency_table_header *header, struct table_description *table,
+			    resource_size_t bytes, const char *where)
 {
 	u64 slots;
 
@@ -35,15 +65,20 @@ static bool header_is_sound(const struct coherency_table_header *header, resourc
 		pr_info("%s holds no version table, or one that is not ready\n", where);
 		return false;
 	}
-	if (header->layout != COHERENCY_TABLE_LAYOUT || header->header_bytes != COHERENCY_TABLE_HEADER_BYTES) {
+	describe(header, table);
+	if (table->layout != COHERENCY_TABLE_LAYOUT || table->header_bytes != COHERENCY_TABLE_HEADER_BYTES) {
 		pr_err("%s: the version table has layout %u, this module knows layout %u only\n", where,
-		       header->layout, COHERENCY_TABLE_LAYOUT);
+		       table->layout, COHERENCY_TABLE_LAYOUT);
 		return false;
 	}
-	slots = header->slot_count;
+	slots = table->slot_count;
 	if (!is_power_of_2(slots) || slots < COHERENCY_TABLE_SLOTS_MIN || slots > COHERENCY_TABLE_SLOTS_MAX ||
 	    slots * sizeof(u64) > bytes - COHERENCY_TABLE_HEADER_BYTES) {
 		pr_err("%s: %llu slots cannot be in a region of %pa bytes\n", where, slots, &bytes);
+		return false;
+	}
+	if (table->heartbeat_bound_ms < COHERENCY_BOUND_MIN_MS || table->heartbeat_bound_ms > COHERENCY_BOUND_MAX_MS) {
+		pr_err("%s: a heartbeat within %u ms cannot be relied on\n", where, table->heartbeat_bound_ms);
 		return false;
 	}
 	if (header->reserved0 || header->reserved1 ||
@@ -59,12 +94,12 @@ static bool header_is_sound(const struct coherency_table_header *header, resourc
 	return true;
 }
 
-static bool header_has_tag(const struct coherency_table_header *header, const char *tag)
+static bool table_has_tag(const struct table_description *table, const char *tag)
 {
 	size_t length = strlen(tag);
 
-	return length <= sizeof(header->tag) && !memcmp(header->tag, tag, length) &&
-	       is_zero(header->tag + length, sizeof(header->tag) - length);
+	return length <= COHERENCY_TABLE_TAG_BYTES && !memcmp(table->tag, tag, length) &&
+	       is_zero(table->tag + length, COHERENCY_TABLE_TAG_BYTES - length);
 }
 
 /*
@@ -75,6 +110,7 @@ static struct coherency_share *share_of_region(resource_size_t start, resource_s
 					       const char *where)
 {
 	const struct coherency_table_header *header;
+	struct table_description table;
 	struct coherency_share *share;
 
 	if (bytes < COHERENCY_TABLE_HEADER_BYTES + COHERENCY_TABLE_SLOTS_MIN * sizeof(u64))
@@ -84,7 +120,7 @@ static struct coherency_share *share_of_region(resource_size_t start, resource_s
 		pr_err("%s: cannot map %pa bytes\n", where, &bytes);
 		return NULL;
 	}
-	if (!header_is_sound(header, bytes, where) || !header_has_tag(header, tag))
+	if (!header_is_sound(header, &table, bytes, where) || !table_has_tag(&table, tag))
 		goto unmap;
 
 	share = kzalloc(sizeof(*share), GFP_KERNEL);
@@ -97,11 +133,12 @@ static struct coherency_share *share_of_region(resource_size_t start, resource_s
 	}
 	share->header = header;
 	share->slots = (const u64 *)((const char *)header + COHERENCY_TABLE_HEADER_BYTES);
-	share->slot_mask = header->slot_count - 1;
-	share->instance_id = header->instance_id;
-	share->root_key = header->root_key;
+	share->slot_mask = table.slot_count - 1;
+	share->instance_id = table.instance_id;
+	share->root_key = table.root_key;
+	share->heartbeat_bound = msecs_to_jiffies(table.heartbeat_bound_ms);
 	share->trusted_until = jiffies;
-	memcpy(share->tag, header->tag, sizeof(header->tag));
+	memcpy(share->tag, table.tag, sizeof(table.tag));
 	coherency_share_init(share);
 	return share;
 unmap:
@@ -220,13 +257,13 @@ int coherency_handshake(struct coherency_share *share, struct dentry *root)
 	if (length < 0)
 		return length;
 	if (length != sizeof(attach) || attach.layout != COHERENCY_TABLE_LAYOUT || attach.reserved ||
-	    attach.instance_id != share->header->instance_id || attach.root_key != share->root_key)
+	    attach.instance_id != READ_ONCE(share->header->instance_id) || attach.root_key != share->root_key)
 		return -EBADMSG;
-	share->instance_id = attach.instance_id;
+	WRITE_ONCE(share->instance_id, attach.instance_id);
 	/* The daemon has just answered: that counts as a heartbeat. */
 	share->heartbeat = READ_ONCE(share->header->heartbeat);
 	share->looked_at = before;
-	WRITE_ONCE(share->trusted_until, before + msecs_to_jiffies(share->header->heartbeat_bound_ms));
+	WRITE_ONCE(share->trusted_until, before + share->heartbeat_bound);
 	return 0;
 }
 
@@ -234,8 +271,7 @@ int coherency_handshake(struct coherency_share *share, struct dentry *root)
 
 static unsigned long beat_period(const struct coherency_share *share)
 {
-	return msecs_to_jiffies(clamp_t(u32, share->header->heartbeat_bound_ms / 4, COHERENCY_BEAT_FASTEST_MS,
-					COHERENCY_BEAT_SLOWEST_MS));
+	return min(share->heartbeat_bound / 4, msecs_to_jiffies(COHERENCY_BEAT_SLOWEST_MS));
 }
 
 static bool table_is_ours(struct coherency_share *share)
@@ -255,15 +291,14 @@ static void look_at_heartbeat(struct coherency_share *share)
 
 	if (!table_is_ours(share)) {
 		WRITE_ONCE(share->trusted_until, now);
-	} else if (READ_ONCE(share->header->instance_id) != share->instance_id) {
+	} else if (READ_ONCE(share->header->instance_id) != READ_ONCE(share->instance_id)) {
 		/* The daemon was started anew, and does not know this session as coherent. */
 		WRITE_ONCE(share->trusted_until, now);
 		if (!coherency_handshake(share, share->root_sb->s_root))
 			pr_info("%s: attached again, the daemon was restarted\n", share->tag);
 	} else if (heartbeat != share->heartbeat) {
 		/* It has moved, but perhaps right after the previous look. */
-		WRITE_ONCE(share->trusted_until,
-			   share->looked_at + msecs_to_jiffies(share->header->heartbeat_bound_ms));
+		WRITE_ONCE(share->trusted_until, share->looked_at + share->heartbeat_bound);
 		share->heartbeat = heartbeat;
 	}
 	share->looked_at = now;
