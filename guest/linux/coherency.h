@@ -20,7 +20,6 @@
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/kobject.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/workqueue.h>
 #include <linux/xxhash.h>
@@ -94,9 +93,6 @@ struct coherency_inode {
 	coherency_stamp attributes;
 	coherency_stamp data;			/* pages of a file, listing of a directory */
 	atomic_t busy;				/* requests under way whose reply overwrites attributes */
-	struct mutex dropping;			/* of pages; whoever holds it writes data */
-	atomic_t writing;			/* writes to a file under way */
-	atomic_t writes;			/* how many were ever begun */
 	atomic_t listings;			/* listings of a directory under way */
 	bool is_wrapped;			/* the inode's operations are the module's */
 	struct rcu_head rcu;

@@ -42,38 +42,21 @@ static bool inode_is_current(const struct coherency_share *share, const struct c
  * Pages that are being read are locked, and waited for: when this returns, every page comes from a request that was
  * sent after the sample. Modified pages are written first. Pages that the host shares with the guest (DAX) are never
  * old.
- *
- * What an own write has put into the pages is dropped, too, and may be read again before the host has it; and own
- * writes do not move the slot. So pages that were dropped during an own write are not stamped, and until they are
- * dropped once more, nothing is believed.
  */
 static int drop_pages(struct inode *inode, struct coherency_share *share, struct coherency_inode *ci)
 {
+	coherency_stamp stamp = coherency_sample(share, ci->key);
 	int tries = COHERENCY_DROP_TRIES;
-	coherency_stamp stamp;
-	int writes, err = 0;
-	bool quiet;
+	int err = 0;
 
-	mutex_lock(&ci->dropping);
-	if (data_is_current(share, ci))
-		goto unlock;
-	WRITE_ONCE(ci->data, COHERENCY_NO_STAMP);
-	stamp = coherency_sample(share, ci->key);
-	writes = atomic_read(&ci->writes);
-	/* Pairs with write_begin: a write that is counted in neither puts nothing into pages before they are dropped. */
-	smp_mb();
-	quiet = !atomic_read(&ci->writing);
 	if (!IS_DAX(inode) && !mapping_empty(inode->i_mapping)) {
 		coherency_count_add(share, dropped_pages, inode->i_mapping->nrpages);
 		do {
 			err = invalidate_inode_pages2(inode->i_mapping);
 		} while (err && --tries);
 	}
-	smp_mb();
-	if (!err && quiet && writes == atomic_read(&ci->writes))
+	if (!err && stamp)
 		WRITE_ONCE(ci->data, stamp);
-unlock:
-	mutex_unlock(&ci->dropping);
 	return err;
 }
 
@@ -178,26 +161,11 @@ static ssize_t coherency_splice_read(struct file *in, loff_t *position, struct p
 	return err ? err : fuse_file_op->splice_read(in, position, pipe, length, flags);
 }
 
-/* Fully ordered: under way, then begun, then something is put into a page. See drop_pages. */
-static void write_begin(struct file *file)
-{
-	struct coherency_inode *ci = coherency_inode_of(file_inode(file));
-
-	atomic_inc_return(&ci->writing);
-	atomic_inc_return(&ci->writes);
-}
-
-static void write_end(struct file *file)
-{
-	atomic_dec_return(&coherency_inode_of(file_inode(file))->writing);
-}
-
 /* O_APPEND writes at what the guest takes for the end, and privileges are dropped by the mode. */
 static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct inode *inode = file_inode(file);
-	ssize_t result;
 	int err;
 
 	if (!coherency_attributes_are_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode))) {
@@ -207,11 +175,7 @@ static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		if (err)
 			return err;
 	}
-	write_begin(file);
-	result = fuse_file_op->write_iter(iocb, from);
-	/* It may be queued, and the iocb gone; such writes are not put into pages. */
-	write_end(file);
-	return result;
+	return fuse_file_op->write_iter(iocb, from);
 }
 
 static loff_t coherency_llseek(struct file *file, loff_t offset, int whence)
@@ -225,25 +189,15 @@ static long coherency_fallocate(struct file *file, int mode, loff_t offset, loff
 {
 	int err = refresh_size(file);
 
-	if (err)
-		return err;
-	write_begin(file);
-	err = fuse_file_op->fallocate(file, mode, offset, length);
-	write_end(file);
-	return err;
+	return err ? err : fuse_file_op->fallocate(file, mode, offset, length);
 }
 
 static ssize_t coherency_copy_file_range(struct file *in, loff_t in_position, struct file *out, loff_t out_position,
 					 size_t length, unsigned int flags)
 {
-	ssize_t result = refresh_size(out);
+	int err = refresh_size(out);
 
-	if (result)
-		return result;
-	write_begin(out);
-	result = fuse_file_op->copy_file_range(in, in_position, out, out_position, length, flags);
-	write_end(out);
-	return result;
+	return err ? err : fuse_file_op->copy_file_range(in, in_position, out, out_position, length, flags);
 }
 
 /* After this, the pages of a mapping are current too: msync(MS_SYNC) comes here. */

@@ -134,7 +134,6 @@ static struct coherency_inode *publish(struct inode *inode, bool *first)
 	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);
-	mutex_init(&ci->dropping);
 	/* It has no pages yet: they are read through the operations that are installed next. */
 	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
 	*first = !cmpxchg(&inode->i_private, NULL, ci);
