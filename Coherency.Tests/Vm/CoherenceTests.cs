@@ -53,7 +53,8 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
     {
         MakeFiles(Files);
         const string git = "git -c safe.directory=* -c user.name=a -c user.email=a@b";
-        await HostShell.ExpectAsync($"cd {HostFolder} && {git} init -q && {git} add . && {git} commit -qm all");
+        // Older than the index: git reads what may have changed in the second in which it wrote that.
+        await HostShell.ExpectAsync($"cd {HostFolder} && touch -d '1 hour ago' * && {git} init -q && {git} add . && {git} commit -qm all");
         // Once to write down what the files look like in here, and once to read what that was.
         for (var i = 0; i < 3; i++)
             await B.ExpectAsync($"cd {Folder} && {git} status --short", LongCommand);
