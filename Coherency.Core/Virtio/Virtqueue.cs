@@ -68,9 +68,6 @@ public sealed unsafe class Virtqueue
     /// <summary>The ring lies in the present memory. While it does not, only <see cref="UseMemory"/> and <see cref="Push"/> may be called.</summary>
     public bool IsPlaced => _used != null;
 
-    /// <summary>Perhaps there is an entry to be taken; <see cref="TryPop"/> knows.</summary>
-    public bool MayHaveMore => Volatile.Read(ref Available->idx) != _nextAvailable;
-
     /// <summary>Goes over to memory that the front end has changed.</summary>
     /// <exception cref="VirtqueueException">The ring is not in the new memory; it is no more <see cref="IsPlaced"/>.</exception>
     public void UseMemory(GuestMemory memory)

@@ -12,7 +12,6 @@ internal sealed class HelperThreads : IDisposable
     private readonly FuseSession _session;
     private readonly Queue<FuseRequest> _requests = new();
     private readonly Thread[] _threads;
-    private int _busy;
     private bool _stopping;
 
     public HelperThreads(FuseSession session, string name, int count)
@@ -26,18 +25,6 @@ internal sealed class HelperThreads : IDisposable
     }
 
     public bool Any => _threads.Length > 0;
-
-    /// <summary>A thread would take up the next request at once.</summary>
-    public bool AnyIdle
-    {
-        get
-        {
-            lock (_requests)
-            {
-                return _busy + _requests.Count < _threads.Length;
-            }
-        }
-    }
 
     /// <summary>Hands a loaded request over.</summary>
     public void Add(FuseRequest request)
@@ -69,10 +56,6 @@ internal sealed class HelperThreads : IDisposable
         while (TryTake(out FuseRequest? request))
         {
             _session.Execute(request);
-            lock (_requests)
-            {
-                _busy--;
-            }
         }
     }
 
@@ -90,7 +73,6 @@ internal sealed class HelperThreads : IDisposable
                 Monitor.Wait(_requests);
             }
 
-            _busy++;
             return true;
         }
     }

@@ -17,9 +17,6 @@ public readonly record struct QueueOptions(int PollMicroseconds, int HelperThrea
 /// </summary>
 internal sealed partial class QueueWorker : IDisposable
 {
-    /// <summary>Payloads below this are moved faster than they are handed over, in bytes.</summary>
-    private const int HandOverBytesMin = 64 << 10;
-
     /// <summary>Requests that were given back to the driver but are still being put away, at most: one for each thread.</summary>
     private const int InFlightSlack = 128;
 
@@ -193,17 +190,10 @@ internal sealed partial class QueueWorker : IDisposable
         }
     }
 
-    private bool MayHoldUpTheQueue(FuseRequest request) => request.Opcode switch
-    {
-        FuseOpcode.Fsync or FuseOpcode.FsyncDir or FuseOpcode.SyncFs => true,
-        FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => true,
-        // Not WRITE: two writers of one file wait for each other in the kernel, and cost more than they gain.
-        FuseOpcode.Read => request.ReplyCapacity >= HandOverBytesMin && IsWorthSharing(),
-        _ => false,
-    };
-
-    /// <summary>More requests wait, and a helper would start at once: otherwise this thread is the faster one.</summary>
-    private bool IsWorthSharing() => _queue.MayHaveMore && _helpers.AnyIdle;
+    /// <summary>Not READ and WRITE, however large: a second thread that copies costs more than it gains (docs/performance.md).</summary>
+    private static bool MayHoldUpTheQueue(FuseRequest request) => request.Opcode
+        is FuseOpcode.Fsync or FuseOpcode.FsyncDir or FuseOpcode.SyncFs
+        or FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64;
 
     private void Sleep()
     {
