@@ -11,13 +11,16 @@ public static unsafe class VersionTableLayout
     public const int DefaultSlotCount = 1 << 18;
 
     /// <summary>What a change adds to each of its slots when it begins: one more writer.</summary>
-    internal const ulong BeginStep = 1;
+    public const ulong BeginStep = 1;
 
     /// <summary>And when it has ended: one writer less, one version on.</summary>
-    internal const ulong EndStep = MoveStep - BeginStep;
+    public const ulong EndStep = MoveStep - BeginStep;
 
     /// <summary>One version on.</summary>
-    internal const ulong MoveStep = 1UL << VersionTableConstants.VersionShift;
+    public const ulong MoveStep = 1UL << VersionTableConstants.VersionShift;
+
+    /// <summary>Of the mount's root: reading it is the attach handshake, removing it the detach (COHERENCY_ATTACH_XATTR).</summary>
+    public static ReadOnlySpan<byte> AttachAttribute => "trusted.coherency.attach"u8;
 
     public static bool IsSlotCount(long count) =>
         count is >= VersionTableConstants.SlotsMin and <= VersionTableConstants.SlotsMax && BitOperations.IsPow2(count);

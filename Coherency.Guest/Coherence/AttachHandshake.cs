@@ -10,13 +10,11 @@ namespace Coherency.Guest.Coherence;
 /// <summary>How a session says that it consults the version table (docs/version-table.md, "Attaching").</summary>
 public static class AttachHandshake
 {
-    private static ReadOnlySpan<byte> Attribute => "trusted.coherency.attach"u8;
-
     /// <exception cref="VersionTableException">The table is not the one that the daemon moves for this session.</exception>
     /// <exception cref="FuseException">ENODATA: the daemon does not serve this guest coherently.</exception>
     public static void Perform(FuseClient fuse, VersionTableReader table)
     {
-        byte[] answer = fuse.GetXattr(NodeId.Root, Attribute);
+        byte[] answer = fuse.GetXattr(NodeId.Root, VersionTableLayout.AttachAttribute);
         if (answer.Length != Unsafe.SizeOf<coherency_attach>())
         {
             throw new VersionTableException($"the daemon answered the handshake with {answer.Length} bytes: it is of another version");
@@ -30,5 +28,5 @@ public static class AttachHandshake
     }
 
     /// <summary>Ends that.</summary>
-    public static void End(FuseClient fuse) => fuse.RemoveXattr(NodeId.Root, Attribute);
+    public static void End(FuseClient fuse) => fuse.RemoveXattr(NodeId.Root, VersionTableLayout.AttachAttribute);
 }

@@ -21,9 +21,6 @@ public sealed class TableWatch : IDisposable
     /// <summary>Few are enough: a slot that several share costs a request, and own changes are known to be rare then.</summary>
     private const int OwnSlots = 1 << 12;
 
-    private const ulong BeginStep = 1;
-    private const ulong EndStep = (1UL << VersionTableConstants.VersionShift) - BeginStep;
-
     private readonly VersionTableReader _table;
     private readonly ulong[] _own = new ulong[OwnSlots];
     private readonly Timer _pulse;
@@ -68,7 +65,7 @@ public sealed class TableWatch : IDisposable
     /// <summary>To be held from before a change's request until after its reply.</summary>
     public OwnChange BeginOwnChange(SlotKey[] slots)
     {
-        Move(slots, BeginStep);
+        Move(slots, VersionTableLayout.BeginStep);
         return new OwnChange(this, slots);
     }
 
@@ -96,7 +93,7 @@ public sealed class TableWatch : IDisposable
         }
     }
 
-    internal void EndOwnChange(SlotKey[] slots) => Move(slots, EndStep);
+    internal void EndOwnChange(SlotKey[] slots) => Move(slots, VersionTableLayout.EndStep);
 
     private void Move(SlotKey[] slots, ulong step)
     {

@@ -4,7 +4,7 @@ namespace Coherency.Host.Coherence;
 
 /// <summary>
 /// How one client of a share (a guest, a mount of the host) learns what the others change. Called by any number of threads
-/// at a time, between <see cref="ShareGroup.Join"/> and the last change that began before <see cref="ShareGroup.Leave"/>.
+/// at a time, between <see cref="ShareGroup.TryJoin"/> and the last change that began before <see cref="ShareGroup.Leave"/>.
 /// </summary>
 public abstract class ShareView
 {

@@ -10,7 +10,8 @@ namespace Coherency.Host.Coherence;
 public sealed class TableView : ShareView, IDisposable
 {
     private readonly ShareGroup _group;
-    private readonly Lock _attaching = new();
+    private readonly Lock _joining = new();
+    private readonly Lock _state = new();
     private volatile bool _isAttached;
     private int _detachments;
 
@@ -37,14 +38,19 @@ public sealed class TableView : ShareView, IDisposable
     public bool TryAttach(out coherency_attach attach)
     {
         attach = new coherency_attach { layout = VersionTableConstants.Layout, instance_id = Table.InstanceId, root_key = Table.RootKey };
-        int detachments = Volatile.Read(ref _detachments);
-        // Without a lock: it waits for changes, and who resets the session must not wait for it.
-        if (_isAttached || !_group.TryJoin(this))
+        // One at a time, or one that fails would take the view out of the group that another has just joined. Not under the lock
+        // of Detach: joining waits for changes, and who resets the session must not wait for it.
+        lock (_joining)
         {
-            return _isAttached;
+            int detachments = Volatile.Read(ref _detachments);
+            return _isAttached || (_group.TryJoin(this) && TryBecomeAttached(detachments));
         }
+    }
 
-        lock (_attaching)
+    /// <param name="detachments">How many there had been before the view joined.</param>
+    private bool TryBecomeAttached(int detachments)
+    {
+        lock (_state)
         {
             if (detachments != _detachments)
             {
@@ -67,7 +73,7 @@ public sealed class TableView : ShareView, IDisposable
     /// <returns>It was attached.</returns>
     public bool Detach()
     {
-        lock (_attaching)
+        lock (_state)
         {
             _detachments++;
             if (!_isAttached)

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Microsoft.Extensions.Logging;
 
@@ -14,9 +15,6 @@ public sealed partial class FuseSession
 
     private readonly LogLimit _attachLog = new();
 
-    /// <summary>The extended attribute of the root that is no attribute of the directory but the handshake.</summary>
-    public static ReadOnlySpan<byte> AttachAttribute => "trusted.coherency.attach"u8;
-
     private CachePolicy CacheOf(NodeId node)
     {
         if (node.IsDisplaced)
@@ -28,7 +26,7 @@ public sealed partial class FuseSession
     }
 
     private static bool IsAttachHandshake(FuseRequest request, EntryName attribute) =>
-        request.Node == NodeId.Root && attribute.Bytes.SequenceEqual(AttachAttribute);
+        request.Node == NodeId.Root && attribute.Bytes.SequenceEqual(VersionTableLayout.AttachAttribute);
 
     /// <param name="reply">Empty when the client only asks how long the answer is.</param>
     private Errno Attach(IFileSystem files, Span<byte> reply, out int length)
