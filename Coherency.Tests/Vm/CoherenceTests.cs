@@ -101,8 +101,8 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
         using VirtioFsGuest user = _guests.Server.ConnectUserSpaceGuest();
         using VersionTableReader table = VersionTableReader.Open(_guests.Server.TableOf("user-space"));
         using CoherentCache cache = CoherentCache.Attach(user.Fuse, table);
-        NodeId folder = cache.Lookup(NodeId.Root, Path.GetFileName(HostFolder))!.Value;
-        NodeId file = cache.CreateFile(folder, "file");
+        var folder = cache.Lookup(NodeId.Root, Path.GetFileName(HostFolder))!.Value;
+        var file = cache.CreateFile(folder, "file");
         var stale = 0;
         for (var i = 1; i <= rounds; i++)
         {
@@ -138,6 +138,85 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
 
         output.WriteLine($"{rounds} overwrites by one guest, each read by the other at once: {stale} stale");
         Assert.Equal(0, stale);
+    }
+
+    [Fact]
+    public async Task A_listing_is_current_while_others_of_the_same_directory_are_under_way()
+    {
+        var rounds = Soak.Count(test: 50, soak: 500);
+        MakeFiles(200);
+        BackgroundCommand[] others =
+            [await B.StartAsync(ListUntilTold("one")), await B.StartAsync(ListUntilTold("two"))];
+        var stale = 0;
+        for (var i = 1; i <= rounds; i++)
+        {
+            await A.ExpectAsync($"touch {Folder}/new{i}");
+            stale += await B.ExpectAsync($"ls {Folder} | wc -l") == $"{200 + i}" ? 0 : 1;
+        }
+
+        await B.ExpectAsync("touch /run/listed");
+        var listings = 0;
+        foreach (var other in others)
+            listings += int.Parse((await other.CompletionAsync()).Text, CultureInfo.InvariantCulture);
+        await B.ExpectAsync("rm /run/listed");
+        output.WriteLine($"{rounds} listings, each after a change, beside {listings} others: {stale} stale");
+        Assert.Equal(0, stale);
+        Assert.True(listings > rounds, $"only {listings} other listings");
+
+        string ListUntilTold(string name) =>
+            $"n=0; while [ ! -e /run/listed ]; do ls {Folder} >/run/{name}; n=$((n + 1)); done; echo $n";
+    }
+
+    [Fact]
+    public async Task What_another_guest_appends_is_read_while_this_one_changes_attributes()
+    {
+        var rounds = Soak.Count(test: 50, soak: 500);
+        using VirtioFsGuest user = _guests.Server.ConnectUserSpaceGuest();
+        using VersionTableReader table = VersionTableReader.Open(_guests.Server.TableOf("user-space"));
+        using CoherentCache cache = CoherentCache.Attach(user.Fuse, table);
+        var folder = cache.Lookup(NodeId.Root, Path.GetFileName(HostFolder))!.Value;
+        var file = cache.CreateFile(folder, "file");
+        var changes = await B.StartAsync($"while [ ! -e /run/appended ]; do chmod 600 {Folder}/file; chmod 644 {Folder}/file; done");
+        var missed = 0;
+        for (var i = 0; i < rounds; i++)
+        {
+            cache.SetAttributes(file, new() { valid = (uint)FuseSetAttrValid.Size, size = (ulong)i + 1 });
+            missed += await B.ExpectAsync($"dd if={Folder}/file bs=1 skip={i} count=1 2>/dev/null | wc -c") == "1" ? 0 : 1;
+        }
+
+        await B.ExpectAsync("touch /run/appended");
+        await changes.CompletionAsync();
+        await B.ExpectAsync("rm /run/appended");
+        output.WriteLine($"{rounds} bytes appended by another guest, read while attributes were changed here: {missed} not seen");
+        Assert.Equal(0, missed);
+    }
+
+    [Fact]
+    public async Task Own_writes_are_read_back_while_others_write_and_map_the_same_file()
+    {
+        var seconds = Soak.Count(test: 4, soak: 60);
+        await A.ExpectAsync($"dd if=/dev/zero of={Folder}/file bs=4096 count=3 2>/dev/null");
+        BackgroundCommand[] writers =
+        [
+            await A.StartAsync($"guest-tool write-own {Folder}/file 0 {seconds}"),
+            await A.StartAsync($"guest-tool write-own {Folder}/file 5000 {seconds}"),
+            await B.StartAsync($"guest-tool write-own {Folder}/file 64 {seconds}"),
+        ];
+        BackgroundCommand store = await A.StartAsync($"guest-tool store-mapped {Folder}/file 2 {seconds}");
+        foreach (var writer in writers)
+        {
+            var counts = (await writer.CompletionAsync(LongCommand)).Text.Split(' ').Select(text => long.Parse(text, CultureInfo.InvariantCulture)).ToArray();
+            output.WriteLine($"{counts[0]} own writes, {counts[1]} not read back");
+            Assert.Equal(0, counts[1]);
+            Assert.True(counts[0] > 20 * seconds, $"only {counts[0]} writes in {seconds} s");
+        }
+
+        var stores = long.Parse((await store.CompletionAsync(LongCommand)).Text, CultureInfo.InvariantCulture);
+        output.WriteLine($"{stores} stores to a mapping beside them");
+        Assert.True(stores > 5 * seconds, $"only {stores} stores in {seconds} s");
+        // Each kept what the others wrote beside it.
+        Assert.Equal(await HostShell.ExpectAsync($"md5sum <{HostFolder}/file"), await A.ExpectAsync($"md5sum <{Folder}/file"));
+        Assert.Equal(await HostShell.ExpectAsync($"md5sum <{HostFolder}/file"), await B.ExpectAsync($"md5sum <{Folder}/file"));
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class CoherentServer : DaemonProcess
     private readonly GuestServer _server;
     private readonly IReadOnlyList<string> _guests;
 
-    public CoherentServer(string sharedDirectory, string workFolder, IReadOnlyList<string> guests)
+    public CoherentServer(string sharedDirectory, string workFolder, IReadOnlyList<string> guests, int requestQueues = 1)
         : base(sharedDirectory, workFolder)
     {
         _guests = [.. guests, UserSpaceGuest];
@@ -28,7 +28,7 @@ public sealed class CoherentServer : DaemonProcess
             SharedDir = sharedDirectory,
             Tag = Tag,
             Guests = [.. _guests.Select(guest => new GuestConfiguration { Name = guest, Socket = SocketOf(guest) })],
-            NumRequestQueues = 1,
+            NumRequestQueues = requestQueues,
         };
         _server = new GuestServer(new ServeConfiguration { Shares = [share] }, _log);
     }
@@ -40,6 +40,9 @@ public sealed class CoherentServer : DaemonProcess
     public string TableOf(string guest) => SocketOf(guest) + ".table";
 
     public VirtioFsGuest ConnectUserSpaceGuest() => VirtioFsGuest.Connect(SocketOf(UserSpaceGuest));
+
+    /// <summary>Makes every guest ask anew for everything, as if nobody knew what a program of the host had changed.</summary>
+    public void LoseHostChanges() => _server.Shares[0].Group.Lost();
 
     /// <summary>Requests of a guest so far, but FORGETs, which nobody waits for.</summary>
     public Dictionary<FuseOpcode, long> CountRequests(string guest)

@@ -14,9 +14,7 @@ public static class QemuArguments
     public static IEnumerable<string> For(VirtualMachineSettings settings) =>
     [
         "-no-user-config", "-nodefaults", "-display", "none",
-        // One processor: a second one makes every request three times as slow under emulation, because the processors
-        // wake each other and the kernel distrusts the time-stamp counter. Requests of several processes overlap anyway.
-        "-accel", "tcg", "-cpu", "max", "-smp", "1",
+        "-accel", "tcg", "-cpu", "max", "-smp", $"{settings.Processors}",
         .. SharedMemory,
         "-kernel", settings.Image.Kernel,
         "-initrd", settings.Image.Initramfs,

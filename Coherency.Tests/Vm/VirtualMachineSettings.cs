@@ -27,6 +27,12 @@ public sealed record VirtualMachineSettings
 
     public int RequestQueues { get; init; } = 1;
 
+    /// <summary>
+    /// A second one makes every request three times as slow under emulation, because the processors wake each other and the
+    /// kernel distrusts the time-stamp counter. Requests of several processes overlap anyway.
+    /// </summary>
+    public int Processors { get; init; } = 1;
+
     /// <summary>A version table that is shown to the guest as ivshmem memory, if any.</summary>
     public string? TableFile { get; init; }
 

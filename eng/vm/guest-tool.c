@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -427,6 +428,37 @@ static void make_and_remove(char **arguments)
     printf("%ld\n", made);
 }
 
+// write-own FILE OFFSET SECONDS: writes 8 bytes again and again and reads them back; prints how often that was done, and how
+// often something else was read.
+static void write_own(char **arguments)
+{
+    int file = open_or_fail(arguments[0], O_RDWR);
+    off_t offset = atoll(arguments[1]);
+    uint64_t written = 0, wrong = 0;
+    for (long long end = microseconds() + atoll(arguments[2]) * 1000000; microseconds() < end;) {
+        uint64_t read = 0;
+        written++;
+        check(pwrite(file, &written, sizeof written, offset));
+        check(pread(file, &read, sizeof read, offset));
+        wrong += read != written;
+    }
+    printf("%llu %llu\n", (unsigned long long)written, (unsigned long long)wrong);
+}
+
+// store-mapped FILE PAGE SECONDS: stores to a page of a shared mapping and writes it back, again and again; prints how often.
+static void store_mapped(char **arguments)
+{
+    long stores = 0;
+    volatile long *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, open_or_fail(arguments[0], O_RDWR), atoll(arguments[1]) * 4096);
+    if (page == MAP_FAILED)
+        fail();
+    for (long long end = microseconds() + atoll(arguments[2]) * 1000000; microseconds() < end;) {
+        *page = ++stores;
+        check(msync((void *)page, 4096, MS_SYNC));
+    }
+    printf("%ld\n", stores);
+}
+
 // ---- identity --------------------------------------------------------------------------------------
 
 // as UID GID SUPPLEMENTARY-GID UMASK COMMAND...
@@ -468,6 +500,8 @@ static const struct command {
     { "stat-files", 2, stat_files },
     { "stat-absent", 3, stat_absent },
     { "make-and-remove", 2, make_and_remove },
+    { "write-own", 3, write_own },
+    { "store-mapped", 3, store_mapped },
     { "as", 5, run_as },
 };
 

@@ -20,6 +20,7 @@
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/kobject.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/workqueue.h>
 #include <linux/xxhash.h>
@@ -92,6 +93,8 @@ struct coherency_inode {
 	u64 key;
 	coherency_stamp attributes;
 	coherency_stamp data;			/* pages of a file, listing of a directory */
+	struct mutex dropping;			/* held while pages are dropped */
+	unsigned int drops;			/* how often that was begun */
 	atomic_t busy;				/* requests under way whose reply overwrites attributes */
 	atomic_t listings;			/* listings of a directory under way */
 	bool is_wrapped;			/* the inode's operations are the module's */

@@ -12,6 +12,7 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include <linux/wait_bit.h>
 
 /* Pages of a mapping that is written to at the same time may become dirty again while they are dropped. */
 #define COHERENCY_DROP_TRIES	4
@@ -43,21 +44,72 @@ static bool inode_is_current(const struct coherency_share *share, const struct c
  * sent after the sample. Modified pages are written first. Pages that the host shares with the guest (DAX) are never
  * old.
  */
+static int invalidate_pages(struct inode *inode, struct coherency_share *share)
+{
+	int tries = COHERENCY_DROP_TRIES;
+	int err;
+
+	if (IS_DAX(inode) || mapping_empty(inode->i_mapping))
+		return 0;
+	coherency_count_add(share, dropped_pages, inode->i_mapping->nrpages);
+	do {
+		err = invalidate_inode_pages2(inode->i_mapping);
+	} while (err && --tries);
+	return err;
+}
+
 static int drop_pages(struct inode *inode, struct coherency_share *share, struct coherency_inode *ci)
 {
-	coherency_stamp stamp = coherency_sample(share, ci->key);
-	int tries = COHERENCY_DROP_TRIES;
+	coherency_stamp stamp;
 	int err = 0;
 
-	if (!IS_DAX(inode) && !mapping_empty(inode->i_mapping)) {
-		coherency_count_add(share, dropped_pages, inode->i_mapping->nrpages);
-		do {
-			err = invalidate_inode_pages2(inode->i_mapping);
-		} while (err && --tries);
+	mutex_lock(&ci->dropping);
+	stamp = coherency_sample(share, ci->key);
+	if (!stamp || stamp != ci->data) {
+		WRITE_ONCE(ci->data, COHERENCY_NO_STAMP);
+		/* Pairs with own_write_begin. */
+		smp_wmb();
+		WRITE_ONCE(ci->drops, ci->drops + 1);
+		/* Pairs with own_write_end: counted before anything is read in. */
+		smp_mb();
+		err = invalidate_pages(inode, share);
+		if (!err && stamp)
+			WRITE_ONCE(ci->data, stamp);
 	}
-	if (!err && stamp)
-		WRITE_ONCE(ci->data, stamp);
+	mutex_unlock(&ci->dropping);
 	return err;
+}
+
+/*
+ * fuse changes the page, sends the write, and counts on the page to stay. If it is dropped meanwhile, it may be read in
+ * again from before the write, which does not move the slot when it arrives. So data is not believed after a write
+ * during which pages were dropped.
+ */
+struct own_write {
+	unsigned int drops;
+	bool believed;
+};
+
+static struct own_write own_write_begin(const struct coherency_inode *ci)
+{
+	struct own_write write = { .drops = READ_ONCE(ci->drops) };
+
+	/* Pairs with drop_pages: whoever sees a drop counted does not see the stamp from before it. */
+	smp_rmb();
+	write.believed = READ_ONCE(ci->data) != COHERENCY_NO_STAMP;
+	return write;
+}
+
+static void own_write_end(struct coherency_inode *ci, struct own_write write)
+{
+	/* Pairs with drop_pages: what is dropped after this is read in after the write. */
+	smp_mb();
+	if (likely(write.believed && READ_ONCE(ci->drops) == write.drops))
+		return;
+	/* A drop that is under way stamps before this, not after. */
+	mutex_lock(&ci->dropping);
+	WRITE_ONCE(ci->data, COHERENCY_NO_STAMP);
+	mutex_unlock(&ci->dropping);
 }
 
 static int refresh_size(struct file *file)
@@ -124,10 +176,24 @@ static int coherency_open(struct inode *inode, struct file *file)
 	return fuse_file_op->open(inode, file);
 }
 
+static ssize_t read_around_cache(struct kiocb *iocb, struct iov_iter *to)
+{
+	ssize_t result;
+
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return fuse_file_op->read_iter(iocb, to);
+	iocb->ki_flags |= IOCB_DIRECT;
+	result = fuse_file_op->read_iter(iocb, to);
+	/* Once it is queued, it belongs to whoever completes it. */
+	if (result != -EIOCBQUEUED)
+		iocb->ki_flags &= ~IOCB_DIRECT;
+	return result;
+}
+
 static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
-	bool around_cache = false;
+	struct coherency_inode *ci = coherency_inode_of(file_inode(file));
 	ssize_t result;
 	int err;
 
@@ -137,18 +203,20 @@ static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	}
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	err = refresh_for_reading(file);
-	if (err == -EBUSY && !(iocb->ki_flags & IOCB_DIRECT))
-		around_cache = true;
-	else if (err && err != -EBUSY)
-		return err;
-	if (around_cache)
-		iocb->ki_flags |= IOCB_DIRECT;
-	result = fuse_file_op->read_iter(iocb, to);
-	/* Once it is queued, it belongs to whoever completes it. */
-	if (around_cache && result != -EIOCBQUEUED)
-		iocb->ki_flags &= ~IOCB_DIRECT;
-	return result;
+	for (;;) {
+		err = refresh_for_reading(file);
+		if (!err)
+			return fuse_file_op->read_iter(iocb, to);
+		if (err != -EBUSY)
+			return err;
+		result = read_around_cache(iocb, to);
+		/* Some versions of fuse do not ask the daemon beyond what they take for the end, which may be an old one. */
+		if (result || !iov_iter_count(to) || !atomic_read(&ci->busy))
+			return result;
+		err = wait_var_event_killable(&ci->busy, !atomic_read(&ci->busy));
+		if (err)
+			return err;
+	}
 }
 
 static ssize_t coherency_splice_read(struct file *in, loff_t *position, struct pipe_inode_info *pipe, size_t length,
@@ -166,16 +234,22 @@ static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct inode *inode = file_inode(file);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	struct own_write write;
+	ssize_t result;
 	int err;
 
-	if (!coherency_attributes_are_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode))) {
+	if (!coherency_attributes_are_current(coherency_share_of(inode->i_sb), ci)) {
 		if (iocb->ki_flags & IOCB_NOWAIT)
 			return -EAGAIN;
 		err = refresh_size(file);
 		if (err)
 			return err;
 	}
-	return fuse_file_op->write_iter(iocb, from);
+	write = own_write_begin(ci);
+	result = fuse_file_op->write_iter(iocb, from);
+	own_write_end(ci, write);
+	return result;
 }
 
 static loff_t coherency_llseek(struct file *file, loff_t offset, int whence)

@@ -21,6 +21,7 @@
 #include <linux/posix_acl.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
+#include <linux/wait_bit.h>
 
 /* A reply that other requests for the same inode keep outrunning is asked for this often, then the caller fails. */
 #define COHERENCY_REFRESH_TRIES	16
@@ -134,6 +135,7 @@ static struct coherency_inode *publish(struct inode *inode, bool *first)
 	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);
+	mutex_init(&ci->dropping);
 	/* It has no pages yet: they are read through the operations that are installed next. */
 	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
 	*first = !cmpxchg(&inode->i_private, NULL, ci);
@@ -284,6 +286,18 @@ static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int
 	return err ? err : fuse_i_op(inode)->permission(idmap, inode, mask);
 }
 
+static void busy_begin(struct coherency_inode *ci)
+{
+	/* Fully ordered: before the request. */
+	atomic_inc_return(&ci->busy);
+}
+
+static void busy_end(struct coherency_inode *ci)
+{
+	if (!atomic_dec_return(&ci->busy))
+		wake_up_var(&ci->busy);
+}
+
 static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = d_inode(dentry);
@@ -296,9 +310,9 @@ static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, stru
 		err = coherency_refresh(inode, dentry, COHERENCY_NEED_OWNER);
 	if (err)
 		return err;
-	atomic_inc_return(&ci->busy);
+	busy_begin(ci);
 	err = fuse_i_op(inode)->setattr(idmap, dentry, attr);
-	atomic_dec_return(&ci->busy);
+	busy_end(ci);
 	return err;
 }
 
@@ -409,10 +423,10 @@ static int coherency_link(struct dentry *old, struct inode *dir, struct dentry *
 	struct name_request name;
 	int err;
 
-	atomic_inc_return(&ci->busy);
+	busy_begin(ci);
 	name_request_begin(&name, dir, dentry);
 	err = name_request_result(&name, dentry, directories.fuse->link(old, dir, dentry));
-	atomic_dec_return(&ci->busy);
+	busy_end(ci);
 	return err;
 }
 
