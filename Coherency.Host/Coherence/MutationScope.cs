@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Coherency.Core.Versioning;
+using Coherency.Host.Coherence.Changes;
 
 namespace Coherency.Host.Coherence;
 
@@ -12,16 +13,21 @@ public ref struct MutationScope
     private readonly ChangesUnderWay? _underWay;
     private readonly int _ticket;
     private readonly ShareView[] _views;
-    private readonly ShareView? _actor;
+    private readonly ShareView? _exempt;
+    private readonly ChangeLog? _log;
+    private readonly ChangeOrigin _origin;
     private readonly ReadOnlySpan<TouchedObject> _touched;
     private SlotBuffer _slots;
 
-    internal MutationScope(ChangesUnderWay underWay, int ticket, ShareView[] views, ShareView? actor, ReadOnlySpan<TouchedObject> touched)
+    internal MutationScope(
+        ChangesUnderWay underWay, int ticket, ShareView[] views, ShareView? exempt, ReadOnlySpan<TouchedObject> touched, ChangeLog? log, ChangeOrigin origin)
     {
         _underWay = underWay;
         _ticket = ticket;
         _views = views;
-        _actor = actor;
+        _exempt = exempt;
+        _log = log;
+        _origin = origin;
         _touched = touched;
         for (int i = 0; i < touched.Length; i++)
         {
@@ -30,7 +36,7 @@ public ref struct MutationScope
 
         foreach (ShareView view in _views)
         {
-            if (view != _actor)
+            if (view != _exempt)
             {
                 view.Begin(_slots[..touched.Length]);
             }
@@ -44,15 +50,18 @@ public ref struct MutationScope
             return;
         }
 
+        // Before the slots move: whoever finds one moved finds out by what.
+        _log?.BeginMoves(_origin.Operation, _origin.Actor ?? _exempt, _exempt, _touched);
         foreach (ShareView view in _views)
         {
-            if (view != _actor)
+            if (view != _exempt)
             {
                 view.End(_slots[.._touched.Length], _touched);
             }
         }
 
-        _actor?.EndOwn(_touched);
+        _log?.EndMoves();
+        _exempt?.EndOwn(_touched);
         _underWay.Exit(_ticket);
     }
 

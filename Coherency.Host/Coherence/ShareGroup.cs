@@ -1,4 +1,5 @@
 using Coherency.Core.Versioning;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.HostWatching;
 
 namespace Coherency.Host.Coherence;
@@ -7,8 +8,12 @@ namespace Coherency.Host.Coherence;
 /// The clients of one share, or of several that overlap, and the one place that every change of theirs passes: a file system
 /// operation opens a scope with what it may touch before its system calls, and disposes it before it returns. Thread-safe.
 /// </summary>
-public sealed class ShareGroup : IHostChanges
+public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
 {
+    /// <summary>Changes of the host that this thread has written down and whose slots it is about to move.</summary>
+    [ThreadStatic]
+    private static int t_noticed;
+
     /// <summary>A change lasts as long as its system call: long only where a file system stands still.</summary>
     private static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(10);
 
@@ -19,13 +24,18 @@ public sealed class ShareGroup : IHostChanges
     /// <summary>Keep changes of one name apart, by whichever share they come.</summary>
     internal NameLocks NameLocks { get; } = new();
 
+    /// <summary>The changes of all clients and of the host, if they are written down.</summary>
+    public ChangeLog? Log => log;
+
     /// <summary>Begins a change in the view of every client but the one that makes it, which knows of it anyhow.</summary>
+    /// <param name="exempt">The view of that client; null when all are to be told.</param>
     /// <param name="touched">At most <see cref="MutationScope.TouchedMax"/>; must live as long as the scope.</param>
-    public MutationScope Begin(ShareView? actor, ReadOnlySpan<TouchedObject> touched)
+    /// <param name="origin">What is written down of it.</param>
+    public MutationScope Begin(ShareView? exempt, ReadOnlySpan<TouchedObject> touched, ChangeOrigin origin = default)
     {
         // Announced before the views are read: who joins waits for those that may have read them before.
         int ticket = _underWay.Enter();
-        return new MutationScope(_underWay, ticket, _views, actor, touched);
+        return new MutationScope(_underWay, ticket, _views, exempt, touched, log, origin);
     }
 
     /// <summary>
@@ -63,6 +73,19 @@ public sealed class ShareGroup : IHostChanges
     /// <summary>Waits until no change that began earlier is under way, after which a view that left can be taken apart.</summary>
     public void WaitForEarlierChanges() => _underWay.TryWaitForEarlier(Timeout.InfiniteTimeSpan);
 
+    /// <summary>Writes down a change that was made beside the daemon, before <see cref="Changed"/> moves its slots.</summary>
+    public void Noticed(in HostChange change)
+    {
+        if (log is not null)
+        {
+            ChangeActor actor = change.ProcessId == HostChange.UnknownProcess
+                ? default
+                : ChangeActor.Host(change.ProcessId, CommandNames.OfThread.Find(change.ProcessId));
+            log.BeginMoves(change.Operation, actor, change.Keys, change.Directory, change.Name);
+            t_noticed++;
+        }
+    }
+
     /// <summary>Tells all of a change that was made beside the daemon and is over.</summary>
     public void Changed(ReadOnlySpan<SlotKey> slots)
     {
@@ -70,14 +93,53 @@ public sealed class ShareGroup : IHostChanges
         {
             view.Move(slots);
         }
+
+        EndNoticed();
     }
 
     /// <summary>Tells all that changes were made of which nobody knows what they touched.</summary>
-    public void Lost()
+    public void Lost() => MoveEpochs(ChangeActor.Daemon("events of the host were lost"));
+
+    /// <summary>Makes what is cached about some slots stale everywhere, though nothing has changed.</summary>
+    /// <param name="keys">At most <see cref="MutationScope.TouchedMax"/>.</param>
+    /// <param name="by">Who wants it.</param>
+    public void Invalidate(ReadOnlySpan<SlotKey> keys, string by)
     {
+        log?.BeginMoves(ChangeOperation.Invalidate, ChangeActor.Administration(by), keys);
         foreach (ShareView view in _views)
         {
-            view.MoveAll();
+            view.Move(keys);
+        }
+
+        log?.EndMoves();
+    }
+
+    /// <summary>Makes everything stale that clients have cached.</summary>
+    /// <param name="target">Only this one; null for all.</param>
+    /// <param name="by">Who wants it.</param>
+    public void InvalidateAll(string by, ShareView? target = null) => MoveEpochs(ChangeActor.Administration(by), target);
+
+    private void MoveEpochs(in ChangeActor actor, ShareView? target = null)
+    {
+        log?.BeginEpoch(ChangeOperation.Epoch, actor, target);
+        foreach (ShareView view in _views)
+        {
+            if (target is null || target == view)
+            {
+                view.MoveAll();
+            }
+        }
+
+        log?.EndMoves();
+        EndNoticed();
+    }
+
+    private void EndNoticed()
+    {
+        if (t_noticed > 0)
+        {
+            log?.EndMoves(t_noticed);
+            t_noticed = 0;
         }
     }
 }

@@ -8,6 +8,9 @@ namespace Coherency.Host.Coherence;
 /// </summary>
 public abstract class ShareView
 {
+    /// <summary>What people call the client; empty when it has no name.</summary>
+    public string Name { get; init; } = string.Empty;
+
     /// <summary>Before the first system call of a change: the client must believe nothing about these slots.</summary>
     public abstract void Begin(ReadOnlySpan<SlotKey> slots);
 

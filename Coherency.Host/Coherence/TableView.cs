@@ -1,5 +1,6 @@
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
+using Coherency.Host.Coherence.Changes;
 
 namespace Coherency.Host.Coherence;
 
@@ -13,6 +14,7 @@ public sealed class TableView : ShareView, IDisposable
     private readonly Lock _joining = new();
     private readonly Lock _state = new();
     private volatile bool _isAttached;
+    private volatile bool _isFollowing;
     private int _detachments;
 
     /// <param name="table">Taken over.</param>
@@ -31,6 +33,19 @@ public sealed class TableView : ShareView, IDisposable
     public bool IsAttached => _isAttached;
 
     /// <summary>
+    /// Moves the table from now on, whether a guest is attached or not: so that the daemon itself can tell what has become stale.
+    /// Of a guest that never attaches, nobody else reads it. False when a change that began earlier does not end.
+    /// </summary>
+    public bool TryFollow()
+    {
+        lock (_joining)
+        {
+            _isFollowing = _isFollowing || _group.TryJoin(this);
+            return _isFollowing;
+        }
+    }
+
+    /// <summary>
     /// Begins to move the table. Again is harmless. False when a change that began earlier does not end, or when somebody
     /// detached meanwhile: nothing has changed then.
     /// </summary>
@@ -43,7 +58,7 @@ public sealed class TableView : ShareView, IDisposable
         lock (_joining)
         {
             int detachments = Volatile.Read(ref _detachments);
-            return _isAttached || (_group.TryJoin(this) && TryBecomeAttached(detachments));
+            return _isAttached || ((_isFollowing || _group.TryJoin(this)) && TryBecomeAttached(detachments));
         }
     }
 
@@ -54,12 +69,12 @@ public sealed class TableView : ShareView, IDisposable
         {
             if (detachments != _detachments)
             {
-                _group.Leave(this);
+                LeaveUnlessFollowing();
                 return false;
             }
 
             // What a reader cached before was not kept up to date.
-            Table.MoveEpoch();
+            MoveEpoch(ChangeOperation.EpochAttach, "a guest attached");
             Table.Beat();
             _isAttached = true;
             return true;
@@ -82,8 +97,8 @@ public sealed class TableView : ShareView, IDisposable
             }
 
             _isAttached = false;
-            _group.Leave(this);
-            Table.MoveEpoch();
+            LeaveUnlessFollowing();
+            MoveEpoch(ChangeOperation.EpochDetach, "a guest detached");
             return true;
         }
     }
@@ -99,7 +114,23 @@ public sealed class TableView : ShareView, IDisposable
     public void Dispose()
     {
         Detach();
+        _group.Leave(this);
         _group.WaitForEarlierChanges();
         Table.Dispose();
+    }
+
+    private void LeaveUnlessFollowing()
+    {
+        if (!_isFollowing)
+        {
+            _group.Leave(this);
+        }
+    }
+
+    private void MoveEpoch(ChangeOperation operation, string reason)
+    {
+        _group.Log?.BeginEpoch(operation, ChangeActor.Daemon(reason), this);
+        Table.MoveEpoch();
+        _group.Log?.EndMoves();
     }
 }

@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
@@ -46,7 +47,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         Errno errno;
-        using (Mutate([TouchedObject.Inode(inode.Key)]))
+        using (Mutate(ChangeOperation.SetAttr, [TouchedObject.Inode(inode.Key)]))
         {
             errno = Apply(change, inode, path.Fd, use.IsEmpty ? -1 : use.File.Fd);
         }

@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
@@ -49,7 +50,7 @@ public sealed unsafe partial class PassthroughFileSystem
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
         using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
         Errno errno;
-        using (Mutate([entryName, TouchedObject.Inode(directory.Key)]))
+        using (Mutate(OperationOf(node), [entryName, TouchedObject.Inode(directory.Key)]))
         {
             using CredentialScope credentials = ThreadCredentials.Assume(caller);
             errno = credentials.Errno == Errno.None ? MakeAt(path.Fd, name.Pointer, node).ToErrno() : credentials.Errno;
@@ -57,6 +58,13 @@ public sealed unsafe partial class PassthroughFileSystem
 
         return errno == Errno.None ? LookUpIn(directory, path.Fd, name, out entry) : errno;
     }
+
+    private static ChangeOperation OperationOf(NewNode node) => (node.Mode & StatFlags.S_IFMT) switch
+    {
+        StatFlags.S_IFDIR => ChangeOperation.MkDir,
+        StatFlags.S_IFLNK => ChangeOperation.Symlink,
+        _ => ChangeOperation.MkNod,
+    };
 
     private static int MakeAt(int directoryFd, byte* name, NewNode node) => (node.Mode & StatFlags.S_IFMT) switch
     {
@@ -107,7 +115,7 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, newName);
         using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
-        using MutationScope scope = Mutate([entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(inode.Key)]);
+        using MutationScope scope = Mutate(ChangeOperation.Link, [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(inode.Key)]);
         // By the link in /proc, because AT_EMPTY_PATH asks for a capability; it leads to the inode, even if that is a symlink.
         ProcPath source = new(fd);
         return Libc.LinkAt(OpenFlags.AT_FDCWD, source.Pointer, directoryFd, newName.Pointer, OpenFlags.AT_SYMLINK_FOLLOW).ToErrno();
@@ -131,7 +139,7 @@ public sealed unsafe partial class PassthroughFileSystem
         using NameTarget removed = _share.Resolver.Identify(path.Fd, name.Pointer);
         _share.KeepUsable(removed.Inode);
         ReadOnlySpan<TouchedObject> touched = [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(removed.Key)];
-        using MutationScope scope = Mutate(removed.Exists ? touched : touched[..2]);
+        using MutationScope scope = Mutate(flags == 0 ? ChangeOperation.Unlink : ChangeOperation.RmDir, removed.Exists ? touched : touched[..2]);
         return Libc.UnlinkAt(path.Fd, name.Pointer, flags).ToErrno();
     }
 
@@ -163,7 +171,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
         Span<TouchedObject> touched = stackalloc TouchedObject[MutationScope.TouchedMax];
         int count = CollectTouchedByRename(touched, from, to, directory.Key, newDirectory.Key, moved, replaced);
-        using MutationScope scope = Mutate(touched[..count]);
+        using MutationScope scope = Mutate(flags == 0 ? ChangeOperation.Rename : ChangeOperation.Rename2, touched[..count]);
         // A whiteout is a device node, which is made with the caller's ids.
         using CredentialScope credentials = (flags & OpenFlags.RENAME_WHITEOUT) != 0 ? ThreadCredentials.Assume(caller) : default;
         return credentials.Errno == Errno.None

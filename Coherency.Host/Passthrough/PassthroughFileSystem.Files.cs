@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
@@ -52,7 +53,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
         int fd;
         bool truncates = (hostFlags & OpenFlags.O_TRUNC) != 0;
-        using (truncates ? Mutate([TouchedObject.Inode(inode.Key)]) : default)
+        using (truncates ? Mutate(ChangeOperation.Open, [TouchedObject.Inode(inode.Key)]) : default)
         {
             using SuidKillScope kill = ThreadCredentials.KillSuidGid(killSuidGid && truncates);
             fd = _share.OpenReal(inode, hostFlags);
@@ -124,7 +125,7 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
         using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
-        using MutationScope scope = Mutate([entryName, TouchedObject.Inode(directory.Key)]);
+        using MutationScope scope = Mutate(ChangeOperation.Create, [entryName, TouchedObject.Inode(directory.Key)]);
         int openFlags = (HostFlags(flags) & ~OpenFlags.O_TRUNC) | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW;
         return OpenNew(caller, directory, directoryFd, name.Pointer, openFlags, mode, out entry, out handle);
     }
@@ -261,7 +262,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         use.File.WasWritten = true;
-        using MutationScope scope = Mutate([TouchedObject.Inode(use.File.InodeKey)]);
+        using MutationScope scope = Mutate(ChangeOperation.Write, [TouchedObject.Inode(use.File.InodeKey)]);
         using SuidKillScope kill = ThreadCredentials.KillSuidGid((flags & FuseWriteFlags.KillSuidgid) != 0);
         while (count > 0)
         {
@@ -357,7 +358,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         use.File.WasWritten = true;
-        using MutationScope scope = Mutate([TouchedObject.Inode(use.File.InodeKey)]);
+        using MutationScope scope = Mutate(ChangeOperation.Fallocate, [TouchedObject.Inode(use.File.InodeKey)]);
         return Libc.Fallocate(use.File.Fd, mode, offset, length).ToErrno();
     }
 
@@ -387,7 +388,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         to.File.WasWritten = true;
-        using MutationScope scope = Mutate([TouchedObject.Inode(to.File.InodeKey)]);
+        using MutationScope scope = Mutate(ChangeOperation.CopyFileRange, [TouchedObject.Inode(to.File.InodeKey)]);
         nuint most = (nuint)Math.Min(length, int.MaxValue & ~0xFFFUL);
         copied = Libc.CopyFileRange(from.File.Fd, &sourceOffset, to.File.Fd, &targetOffset, most, 0);
         return copied.ToErrno();

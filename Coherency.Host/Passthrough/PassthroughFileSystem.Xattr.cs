@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 
 namespace Coherency.Host.Passthrough;
 
@@ -36,7 +37,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
-        using MutationScope scope = Mutate([TouchedObject.Inode(inode.Key)]);
+        using MutationScope scope = Mutate(ChangeOperation.SetXattr, [TouchedObject.Inode(inode.Key)]);
         using SuidKillScope kill = ThreadCredentials.KillSuidGid(killSgid);
         fixed (byte* buffer = value)
         {
@@ -73,7 +74,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
-        using MutationScope scope = Mutate([TouchedObject.Inode(inode.Key)]);
+        using MutationScope scope = Mutate(ChangeOperation.RemoveXattr, [TouchedObject.Inode(inode.Key)]);
         return Libc.RemoveXattr(path.Pointer, name.Pointer).ToErrno();
     }
 

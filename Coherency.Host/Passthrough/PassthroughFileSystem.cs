@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
@@ -87,8 +88,8 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     /// A client that has a file under two ids does not connect them: what it does by one is a change of somebody else's to the
     /// other.
     /// </summary>
-    private MutationScope Mutate(ReadOnlySpan<TouchedObject> touched) =>
-        _share.Group.Begin(_share.Inodes.HasDisplaced ? null : _view, touched);
+    private MutationScope Mutate(ChangeOperation operation, ReadOnlySpan<TouchedObject> touched) =>
+        _share.Group.Begin(_share.Inodes.HasDisplaced ? null : _view, touched, new ChangeOrigin(operation, _view));
 
     private static Errno ReadAttributes(int fd, out statx attributes) =>
         Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, InodeResolver.AttributesWanted, out attributes).ToErrno();

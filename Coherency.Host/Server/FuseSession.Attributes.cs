@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
+using Coherency.Host.Coherence.Holdings;
 
 namespace Coherency.Host.Server;
 
@@ -16,10 +17,13 @@ public sealed partial class FuseSession
         }
 
         FileHandle? handle = HandleIf(arguments.getattr_flags, arguments.fh);
+        HeldStart start = StartHolding();
         Errno error = files.GetAttributes(request.Node, handle, out statx attributes);
         if (error == Errno.None)
         {
-            ReplyAttributes(request, attributes, CacheOf(request.Node).AttributeTimeout);
+            TimeSpan timeout = CacheOf(request.Node).AttributeTimeout;
+            _held?.GiveAttributes(files, start, request.Node, timeout);
+            ReplyAttributes(request, attributes, timeout);
         }
 
         return error;
@@ -34,10 +38,12 @@ public sealed partial class FuseSession
         }
 
         FileHandle? handle = HandleIf(arguments.getattr_flags, arguments.fh);
+        HeldStart start = StartHolding();
         Errno error = files.GetAttributes(request.Node, handle, out statx attributes);
         if (error == Errno.None)
         {
             TimeSpan timeout = CacheOf(request.Node).AttributeTimeout;
+            _held?.GiveAttributes(files, start, request.Node, timeout);
             request.Reply(new fuse_statx_out
             {
                 attr_valid = Seconds(timeout),
@@ -69,10 +75,13 @@ public sealed partial class FuseSession
             ModificationTime = new timespec { tv_sec = (long)arguments.mtime, tv_nsec = arguments.mtimensec },
         };
         Caller caller = new(request.Uid, request.Gid, request.Pid, null, 0);
+        HeldStart start = StartHolding();
         Errno error = files.SetAttributes(caller, request.Node, change, out statx attributes);
         if (error == Errno.None)
         {
-            ReplyAttributes(request, attributes, CacheOf(request.Node).EntryAttributeTimeout);
+            TimeSpan timeout = CacheOf(request.Node).EntryAttributeTimeout;
+            _held?.GiveAttributes(files, start, request.Node, timeout);
+            ReplyAttributes(request, attributes, timeout);
         }
 
         return error;

@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
+using Coherency.Host.Coherence.Holdings;
 
 namespace Coherency.Host.Server;
 
@@ -36,10 +37,12 @@ public sealed partial class FuseSession
         }
 
         DirectoryReply reply = _directoryReply ??= new DirectoryReply();
-        reply.Begin(this, request, arguments.size, plus);
+        HeldStart start = StartHolding();
+        reply.Begin(this, files, start, request, arguments.size, plus);
         Errno error = files.ReadDirectory(new FileHandle(arguments.fh), (long)arguments.offset, plus, reply);
         if (error == Errno.None)
         {
+            HoldListing(files, start, request.Node, arguments.offset);
             request.Reply(reply.Bytes);
         }
 
@@ -67,16 +70,20 @@ public sealed partial class FuseSession
     {
         private FuseSession? _session;
         private FuseRequest? _request;
+        private IFileSystem? _files;
+        private HeldStart _start;
         private int _fixedBytes;
         private int _capacity;
         private int _length;
 
         public ReadOnlySpan<byte> Bytes => _request!.Scratch[.._length];
 
-        public void Begin(FuseSession session, FuseRequest request, uint size, bool plus)
+        public void Begin(FuseSession session, IFileSystem files, in HeldStart start, FuseRequest request, uint size, bool plus)
         {
             _session = session;
             _request = request;
+            _files = files;
+            _start = start;
             _fixedBytes = plus ? sizeof(fuse_direntplus) : sizeof(fuse_dirent);
             _capacity = (int)Math.Min(Math.Min(size, Math.Max(0, request.ReplyCapacity)), FuseLimits.ScratchBytesMax);
             _length = 0;
@@ -93,7 +100,13 @@ public sealed partial class FuseSession
         public void AddPlus(in DirectoryPosition position, ReadOnlySpan<byte> name, in Entry entry)
         {
             Span<byte> record = NextRecord(name.Length);
-            fuse_entry_out encoded = entry.Node.Value == 0 ? default : _session!.BuildEntry(_request!.Node, entry);
+            fuse_entry_out encoded = default;
+            if (entry.Node.Value != 0)
+            {
+                encoded = _session!.BuildEntry(_request!.Node, entry);
+                _session.Hold(_files!, _start, _request.Node, name, entry);
+            }
+
             System.Runtime.InteropServices.MemoryMarshal.Write(record, encoded);
             Write(record[sizeof(fuse_entry_out)..], position, name);
         }

@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
+using Coherency.Host.Coherence.Holdings;
 
 namespace Coherency.Host.Server;
 
@@ -15,8 +16,18 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
+        HeldStart start = StartHolding();
         Errno error = files.Lookup(request.Node, name, out Entry entry);
         TimeSpan negativeTimeout = CacheOf(request.Node).NegativeTimeout;
+        if (error == Errno.ENOENT)
+        {
+            _held?.GiveAbsent(files, start, request.Node, name.Bytes, negativeTimeout);
+        }
+        else if (error == Errno.None)
+        {
+            Hold(files, start, request.Node, name.Bytes, entry);
+        }
+
         if (error == Errno.ENOENT && negativeTimeout > TimeSpan.Zero)
         {
             request.Reply(BuildNegativeEntry(negativeTimeout));
@@ -26,19 +37,20 @@ public sealed partial class FuseSession
         return ReplyEntry(request, error, entry);
     }
 
-    private static Errno Forget(FuseRequest request, IFileSystem files)
+    private Errno Forget(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         if (reader.TryRead(out fuse_forget_in arguments))
         {
             files.Forget(request.Node, arguments.nlookup);
+            _held?.Forget(files, request.Node, arguments.nlookup);
         }
 
         request.CompleteWithoutReply();
         return Errno.None;
     }
 
-    private static Errno BatchForget(FuseRequest request, IFileSystem files)
+    private Errno BatchForget(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         if (reader.TryRead(out fuse_batch_forget_in arguments))
@@ -46,6 +58,7 @@ public sealed partial class FuseSession
             for (uint i = 0; i < arguments.count && reader.TryRead(out fuse_forget_one one); i++)
             {
                 files.Forget(new NodeId(one.nodeid), one.nlookup);
+                _held?.Forget(files, new NodeId(one.nodeid), one.nlookup);
             }
         }
 
@@ -53,12 +66,14 @@ public sealed partial class FuseSession
         return Errno.None;
     }
 
-    private static Errno ReadLink(FuseRequest request, IFileSystem files)
+    private Errno ReadLink(FuseRequest request, IFileSystem files)
     {
         Span<byte> target = request.Scratch[..FuseLimits.SymlinkBytesMax];
+        HeldStart start = StartHolding();
         Errno error = files.ReadLink(request.Node, target, out int length);
         if (error == Errno.None)
         {
+            HoldTarget(files, start, request.Node);
             request.Reply(target[..length]);
         }
 
@@ -78,7 +93,9 @@ public sealed partial class FuseSession
             return Errno.EINVAL;
         }
 
-        return ReplyEntry(request, files.Symlink(caller, request.Node, name, target, out Entry entry), entry);
+        HeldStart start = StartHolding();
+        Errno error = files.Symlink(caller, request.Node, name, target, out Entry entry);
+        return ReplyMade(request, files, start, name, error, entry);
     }
 
     private Errno MkNod(FuseRequest request, IFileSystem files)
@@ -94,8 +111,9 @@ public sealed partial class FuseSession
             return Errno.EINVAL;
         }
 
+        HeldStart start = StartHolding();
         Errno error = files.MakeNode(caller, request.Node, name, arguments.mode, arguments.rdev, out Entry entry);
-        return ReplyEntry(request, error, entry);
+        return ReplyMade(request, files, start, name, error, entry);
     }
 
     private Errno MkDir(FuseRequest request, IFileSystem files)
@@ -111,26 +129,38 @@ public sealed partial class FuseSession
             return Errno.EINVAL;
         }
 
-        return ReplyEntry(request, files.MakeDirectory(caller, request.Node, name, arguments.mode, out Entry entry), entry);
+        HeldStart start = StartHolding();
+        Errno error = files.MakeDirectory(caller, request.Node, name, arguments.mode, out Entry entry);
+        return ReplyMade(request, files, start, name, error, entry);
     }
 
-    private static Errno Unlink(FuseRequest request, IFileSystem files)
+    private Errno Unlink(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         return reader.TryReadEntryName(out EntryName name)
-            ? ReplyOnSuccess(request, files.Unlink(request.Node, name))
+            ? ReplyRemoved(request, files, name, files.Unlink(request.Node, name))
             : reader.Error;
     }
 
-    private static Errno RmDir(FuseRequest request, IFileSystem files)
+    private Errno RmDir(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         return reader.TryReadEntryName(out EntryName name)
-            ? ReplyOnSuccess(request, files.RemoveDirectory(request.Node, name))
+            ? ReplyRemoved(request, files, name, files.RemoveDirectory(request.Node, name))
             : reader.Error;
     }
 
-    private static Errno Rename(FuseRequest request, IFileSystem files)
+    private Errno ReplyRemoved(FuseRequest request, IFileSystem files, EntryName name, Errno error)
+    {
+        if (error == Errno.None)
+        {
+            _held?.Removed(files, request.Node, name.Bytes);
+        }
+
+        return ReplyOnSuccess(request, error);
+    }
+
+    private Errno Rename(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         return reader.TryRead(out fuse_rename_in arguments)
@@ -138,7 +168,7 @@ public sealed partial class FuseSession
             : reader.Error;
     }
 
-    private static Errno Rename2(FuseRequest request, IFileSystem files)
+    private Errno Rename2(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         return reader.TryRead(out fuse_rename2_in arguments)
@@ -146,7 +176,7 @@ public sealed partial class FuseSession
             : reader.Error;
     }
 
-    private static Errno Rename(FuseRequest request, IFileSystem files, ref FuseRequestReader reader, ulong newParent, uint flags)
+    private Errno Rename(FuseRequest request, IFileSystem files, ref FuseRequestReader reader, ulong newParent, uint flags)
     {
         if (!reader.TryReadEntryName(out EntryName name) || !reader.TryReadEntryName(out EntryName newName))
         {
@@ -154,7 +184,15 @@ public sealed partial class FuseSession
         }
 
         Caller caller = new(request.Uid, request.Gid, request.Pid, null, 0);
-        return ReplyOnSuccess(request, files.Rename(caller, request.Node, name, new NodeId(newParent), newName, flags));
+        HeldStart start = StartHolding();
+        Errno error = files.Rename(caller, request.Node, name, new NodeId(newParent), newName, flags);
+        if (error == Errno.None)
+        {
+            bool exchanges = (flags & OpenFlags.RENAME_EXCHANGE) != 0;
+            _held?.Renamed(files, start, request.Node, name.Bytes, new NodeId(newParent), newName.Bytes, exchanges);
+        }
+
+        return ReplyOnSuccess(request, error);
     }
 
     private Errno Link(FuseRequest request, IFileSystem files)
@@ -165,7 +203,19 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        return ReplyEntry(request, files.Link(new NodeId(arguments.oldnodeid), request.Node, name, out Entry entry), entry);
+        HeldStart start = StartHolding();
+        Errno error = files.Link(new NodeId(arguments.oldnodeid), request.Node, name, out Entry entry);
+        return ReplyMade(request, files, start, name, error, entry);
+    }
+
+    private Errno ReplyMade(FuseRequest request, IFileSystem files, in HeldStart start, EntryName name, Errno error, in Entry entry)
+    {
+        if (error == Errno.None)
+        {
+            HoldMade(files, start, request.Node, name.Bytes, entry);
+        }
+
+        return ReplyEntry(request, error, entry);
     }
 
     private Errno ReplyEntry(FuseRequest request, Errno error, in Entry entry)

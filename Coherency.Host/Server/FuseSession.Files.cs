@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
+using Coherency.Host.Coherence.Holdings;
 
 namespace Coherency.Host.Server;
 
@@ -37,7 +38,13 @@ public sealed unsafe partial class FuseSession
             return Errno.EINVAL;
         }
 
+        HeldStart start = StartHolding();
         Errno error = files.Create(caller, request.Node, name, (int)arguments.flags, arguments.mode, KillsSuidGid(arguments.open_flags), out Entry entry, out FileHandle handle);
+        if (error == Errno.None)
+        {
+            HoldMade(files, start, request.Node, name.Bytes, entry);
+        }
+
         return ReplyCreated(request, error, entry, handle);
     }
 
@@ -54,7 +61,13 @@ public sealed unsafe partial class FuseSession
             return Errno.EINVAL;
         }
 
+        HeldStart start = StartHolding();
         Errno error = files.CreateTemporary(caller, request.Node, (int)arguments.flags, arguments.mode, out Entry entry, out FileHandle handle);
+        if (error == Errno.None)
+        {
+            HoldUnnamed(files, start, entry);
+        }
+
         return ReplyCreated(request, error, entry, handle);
     }
 

@@ -10,7 +10,7 @@ public sealed partial class FuseSession
     /// <param name="parent">The directory that the entry is in.</param>
     private fuse_entry_out BuildEntry(NodeId parent, in Entry entry)
     {
-        TimeSpan entryTimeout = parent.IsDisplaced ? TimeSpan.Zero : CacheOf(entry.Node).EntryTimeout;
+        TimeSpan entryTimeout = EntryTimeoutOf(parent, entry.Node);
         TimeSpan attributeTimeout = CacheOf(entry.Node).EntryAttributeTimeout;
         return new fuse_entry_out
         {

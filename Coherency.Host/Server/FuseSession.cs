@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Holdings;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Server;
@@ -19,6 +20,7 @@ public sealed partial class FuseSession : IDisposable
     private readonly Lock _stateLock = new();
     private readonly LogLimit _malformed = new();
     private readonly TableView? _view;
+    private readonly HeldEntries? _held;
     private readonly CachePolicy _displacedCache;
     private volatile CachePolicy _cache;
     private volatile Conversation? _conversation;
@@ -27,13 +29,16 @@ public sealed partial class FuseSession : IDisposable
 
     /// <param name="openFileSystem">Makes the file system of a fresh conversation.</param>
     /// <param name="view">Lets the client cache for ever once it attaches to it; without one it never can.</param>
-    public FuseSession(Func<IFileSystem> openFileSystem, SessionOptions options, LockWaitQueue lockWaits, ILogger log, TableView? view = null)
+    /// <param name="held">Records what the client is given, taken over; its view is the one that the file system makes changes by.</param>
+    public FuseSession(
+        Func<IFileSystem> openFileSystem, SessionOptions options, LockWaitQueue lockWaits, ILogger log, TableView? view = null, HeldEntries? held = null)
     {
         _openFileSystem = openFileSystem;
         _options = options;
         _lockWaits = lockWaits;
         _log = log;
         _view = view;
+        _held = held;
         _cache = options.Cache;
         _displacedCache = options.Cache.WithoutTimeouts();
     }
@@ -114,6 +119,7 @@ public sealed partial class FuseSession : IDisposable
         }
 
         Reset();
+        _held?.Dispose();
     }
 
     /// <summary>Exchanges the conversation in one step: of two that begin at once, the first is ended by the second.</summary>
@@ -127,6 +133,7 @@ public sealed partial class FuseSession : IDisposable
             _view?.Detach();
             ended = _conversation;
             _conversation = open is null ? null : new Conversation(open());
+            _held?.Begin(_conversation?.Files);
             ProtocolMinor = protocolMinor;
         }
 

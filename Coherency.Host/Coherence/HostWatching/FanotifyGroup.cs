@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Passthrough;
 
 namespace Coherency.Host.Coherence.HostWatching;
@@ -63,7 +64,7 @@ internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
             }
 
             // What the daemon does itself has its own scope (MutationScope). The kernel names the process, not the thread.
-            if (head.pid != _ownProcess && !TryCollect(head.mask, events[head.metadata_len..(int)head.event_len], batch))
+            if (head.pid != _ownProcess && !TryCollect(head.mask, head.pid, events[head.metadata_len..(int)head.event_len], batch))
             {
                 return false;
             }
@@ -78,8 +79,12 @@ internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
     /// The slots of one event, whose mask may have several bits, when the kernel merged events about the same name. Link
     /// counts need nothing of their own: a FAN_ATTRIB goes with each, for the inode that a rename replaces too.
     /// </summary>
-    private bool TryCollect(ulong mask, ReadOnlySpan<byte> records, SlotBatch batch)
+    private bool TryCollect(ulong mask, int processId, ReadOnlySpan<byte> records, SlotBatch batch)
     {
+        Span<SlotKey> keys = stackalloc SlotKey[MutationScope.TouchedMax];
+        int count = 0;
+        ulong firstDirectory = 0;
+        ReadOnlySpan<byte> firstName = default;
         ulong directory = 0;
         ulong inode = 0;
         while (records.Length > 0)
@@ -102,19 +107,40 @@ internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
             directory = key;
             if ((mask & OfNames) != 0)
             {
-                batch.Add(SlotKey.Name(key, name));
-                batch.Add(SlotKey.Inode(key));
+                if (count + 2 >= keys.Length)
+                {
+                    return false;
+                }
+
+                keys[count++] = SlotKey.Name(key, name);
+                keys[count++] = SlotKey.Inode(key);
+                if (count == 2)
+                {
+                    firstDirectory = key;
+                    firstName = name;
+                }
             }
         }
 
         if ((mask & OfInodes) != 0)
         {
             // An event about a directory itself has no second record.
-            batch.Add(SlotKey.Inode(inode != 0 ? inode : directory));
+            keys[count++] = SlotKey.Inode(inode != 0 ? inode : directory);
         }
 
+        batch.Add(new HostChange(OperationOf(mask), processId, keys[..count]) { Directory = firstDirectory, Name = firstName });
         return true;
     }
+
+    /// <summary>What counts most, where the kernel merged several.</summary>
+    private static ChangeOperation OperationOf(ulong mask) => mask switch
+    {
+        _ when (mask & WatchFlags.FAN_RENAME) != 0 => ChangeOperation.HostRename,
+        _ when (mask & WatchFlags.FAN_CREATE) != 0 => ChangeOperation.HostCreate,
+        _ when (mask & WatchFlags.FAN_DELETE) != 0 => ChangeOperation.HostDelete,
+        _ when (mask & WatchFlags.FAN_MODIFY) != 0 => ChangeOperation.HostModify,
+        _ => ChangeOperation.HostAttributes,
+    };
 
     /// <param name="record">A struct file_handle, its bytes, and in some records a name.</param>
     /// <param name="name">Up to its NUL; empty where there is none.</param>

@@ -1,5 +1,6 @@
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Passthrough;
 using Microsoft.Extensions.Logging;
 
@@ -28,7 +29,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     private readonly Lock _stateLock = new();
     private readonly EventFd _stop = EventFd.Create();
-    private readonly SlotBatch _batch = new();
+    private readonly SlotBatch _batch;
     private readonly byte[] _events = new byte[SlotBatch.EventBytesMax];
     private readonly Thread _thread;
     private volatile WatchState _state;
@@ -41,6 +42,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     {
         _share = share;
         _changes = changes;
+        _batch = new SlotBatch(changes);
         _log = log;
         _state = best;
         Errno errno = Errno.None;
@@ -104,7 +106,9 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         else if (added)
         {
             // The answer that the client is about to get may be older than the watch: this makes it ask again.
-            _changes.Changed([SlotKey.Inode(inode.Key)]);
+            ReadOnlySpan<SlotKey> key = [SlotKey.Inode(inode.Key)];
+            _changes.Noticed(new HostChange(ChangeOperation.HostWatch, HostChange.UnknownProcess, key));
+            _changes.Changed(key);
         }
     }
 

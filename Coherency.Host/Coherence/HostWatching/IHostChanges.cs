@@ -10,6 +10,14 @@ namespace Coherency.Host.Coherence.HostWatching;
 public interface IHostChanges
 {
     /// <summary>
+    /// Says what one change was. <see cref="Changed"/> or <see cref="Lost"/> follows, from the same thread, with its slots and
+    /// those of others.
+    /// </summary>
+    void Noticed(in HostChange change)
+    {
+    }
+
+    /// <summary>
     /// Some changes were made: what is cached about these slots is stale. With the slot of a name comes that of its directory.
     /// </summary>
     void Changed(ReadOnlySpan<SlotKey> slots);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Passthrough;
 
 namespace Coherency.Host.Coherence.HostWatching;
@@ -128,15 +129,25 @@ internal sealed unsafe class InotifyWatches : IEventSource, IDisposable
     {
         if ((mask & OfNames) != 0)
         {
-            batch.Add(SlotKey.Name(key, paddedName[..paddedName.IndexOf((byte)0)]));
-            batch.Add(SlotKey.Inode(key));
+            ReadOnlySpan<byte> name = paddedName[..paddedName.IndexOf((byte)0)];
+            ReadOnlySpan<SlotKey> keys = [SlotKey.Name(key, name), SlotKey.Inode(key)];
+            batch.Add(new HostChange(OperationOf(mask), HostChange.UnknownProcess, keys) { Directory = key, Name = name });
         }
         else if ((mask & OfInodes) != 0 && paddedName.IsEmpty)
         {
             // With a name it is about a file in the directory, which has a watch of its own if clients hold it.
-            batch.Add(SlotKey.Inode(key));
+            batch.Add(new HostChange(OperationOf(mask), HostChange.UnknownProcess, [SlotKey.Inode(key)]));
         }
     }
+
+    private static ChangeOperation OperationOf(uint mask) => mask switch
+    {
+        _ when (mask & WatchFlags.IN_CREATE) != 0 => ChangeOperation.HostCreate,
+        _ when (mask & WatchFlags.IN_DELETE) != 0 => ChangeOperation.HostDelete,
+        _ when (mask & (WatchFlags.IN_MOVED_FROM | WatchFlags.IN_MOVED_TO | WatchFlags.IN_MOVE_SELF)) != 0 => ChangeOperation.HostRename,
+        _ when (mask & WatchFlags.IN_MODIFY) != 0 => ChangeOperation.HostModify,
+        _ => ChangeOperation.HostAttributes,
+    };
 
     public void Dispose() => Libc.Close(Fd);
 }

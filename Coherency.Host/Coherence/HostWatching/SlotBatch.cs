@@ -7,7 +7,8 @@ namespace Coherency.Host.Coherence.HostWatching;
 /// The slots of events that were read together, each once: a hundred files made in a directory move the directory's slot
 /// once. Leaving out a repeated one may fail, which costs no more than a slot that moves twice.
 /// </summary>
-internal sealed class SlotBatch
+/// <param name="changes">Is told of each event.</param>
+internal sealed class SlotBatch(IHostChanges changes)
 {
     /// <summary>Most bytes of events that are decoded into a batch.</summary>
     public const int EventBytesMax = 64 * 1024;
@@ -31,7 +32,17 @@ internal sealed class SlotBatch
 
     public void Clear() => _count = 0;
 
-    public void Add(SlotKey slot)
+    /// <summary>Adds all slots of an event, and says what it was.</summary>
+    public void Add(in HostChange change)
+    {
+        changes.Noticed(change);
+        foreach (SlotKey key in change.Keys)
+        {
+            Add(key);
+        }
+    }
+
+    private void Add(SlotKey slot)
     {
         ref int place = ref _places[slot.Value & PlacesMask];
         if (place < _count && _slots[place] == slot)
