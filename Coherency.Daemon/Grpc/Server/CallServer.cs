@@ -6,7 +6,8 @@ namespace Coherency.Daemon.Grpc.Server;
 
 /// <summary>Carries calls out and tells their clients how they ended.</summary>
 /// <param name="callsMax">Calls under way at a time, streams included; more are refused.</param>
-internal sealed partial class CallServer(int callsMax, ILogger log)
+/// <param name="stopping">Ends all calls.</param>
+internal sealed partial class CallServer(int callsMax, ILogger log, CancellationToken stopping)
 {
     private const string ContentType = "application/grpc";
 
@@ -28,7 +29,7 @@ internal sealed partial class CallServer(int callsMax, ILogger log)
         }
 
         http.Response.ContentType = ContentType;
-        using GrpcCall call = new(http);
+        using GrpcCall call = new(http, stopping);
         try
         {
             Status status = await RunAsync(call, handler).ConfigureAwait(false);
@@ -66,6 +67,11 @@ internal sealed partial class CallServer(int callsMax, ILogger log)
 
     private Status Explain(GrpcCall call, Exception failure)
     {
+        if (stopping.IsCancellationRequested)
+        {
+            return new Status(StatusCode.Unavailable, "the daemon is stopping");
+        }
+
         if (call.IsPastDeadline)
         {
             return new Status(StatusCode.DeadlineExceeded, "the deadline has passed");

@@ -14,10 +14,11 @@ internal sealed class GrpcCall : ServerCallContext, IDisposable
     private Metadata? _requestHeaders;
     private DateTime _deadline = DateTime.MaxValue;
 
-    public GrpcCall(HttpContext http)
+    /// <param name="stopping">Ends the call, as its client can.</param>
+    public GrpcCall(HttpContext http, CancellationToken stopping)
     {
         Http = http;
-        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
     }
 
     public HttpContext Http { get; }
