@@ -167,6 +167,7 @@ public static class SocketFlags
     public const int MSG_WAITALL = 0x100;
     public const int MSG_NOSIGNAL = 0x4000;
     public const int MSG_CMSG_CLOEXEC = 0x40000000;
+    public const int SHUT_RD = 0;
     public const int SHUT_RDWR = 2;
 }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Coherency.Core.Versioning.Abi;
@@ -28,6 +29,9 @@ public sealed unsafe class VersionTableWriter : IDisposable
 
     /// <summary>Kept here too: some VMMs let a guest write to its table.</summary>
     private ulong _epoch;
+
+    /// <summary>Of <see cref="Stopwatch"/>; 0 before the first.</summary>
+    private long _lastBeat;
 
     private VersionTableWriter(VersionTableMemory memory, VersionTableDescription description, bool isNew)
     {
@@ -76,6 +80,9 @@ public sealed unsafe class VersionTableWriter : IDisposable
     public ulong Mutations => Volatile.Read(ref _header->mutations);
 
     public ulong Heartbeat => Volatile.Read(ref _header->heartbeat);
+
+    /// <summary>Time since the last <see cref="Beat"/>; null before the first.</summary>
+    public TimeSpan? HeartbeatAge => Volatile.Read(ref _lastBeat) is not 0 and long last ? Stopwatch.GetElapsedTime(last) : null;
 
     public VersionTableFlags Flags
     {
@@ -141,10 +148,36 @@ public sealed unsafe class VersionTableWriter : IDisposable
     }
 
     /// <summary>Shows readers that their writer lives.</summary>
-    public void Beat() => Interlocked.Increment(ref _header->heartbeat);
+    public void Beat()
+    {
+        Interlocked.Increment(ref _header->heartbeat);
+        Volatile.Write(ref _lastBeat, Stopwatch.GetTimestamp());
+    }
 
     /// <summary>The word of a slot now, for whoever looks at the table from the writer's side.</summary>
     public ulong ReadSlot(SlotKey slot) => Volatile.Read(ref _slots[slot.Value & _mask]);
+
+    /// <summary>Looks at every slot, which takes about a millisecond for a million of them; changes go on meanwhile.</summary>
+    /// <param name="runs">Versions summed up over each of so many runs of slots of about equal length; at most as many as slots.</param>
+    public VersionTableSurvey Survey(Span<ulong> runs)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(runs.Length, SlotCount);
+        runs.Clear();
+        VersionTableSurvey survey = default;
+        for (ulong i = 0; i <= _mask; i++)
+        {
+            ulong slot = Volatile.Read(ref _slots[i]);
+            ulong version = slot >> VersionTableConstants.VersionShift;
+            survey.Versions += version;
+            survey.SlotsInChange += (slot & VersionTableConstants.WritersMask) != 0 ? 1 : 0;
+            if (!runs.IsEmpty)
+            {
+                runs[(int)(i * (ulong)runs.Length / (_mask + 1))] += version;
+            }
+        }
+
+        return survey;
+    }
 
     public void Dispose()
     {

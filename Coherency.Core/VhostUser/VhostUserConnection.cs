@@ -76,6 +76,9 @@ public sealed unsafe class VhostUserConnection : IDisposable
     /// <summary>Makes a <see cref="Receive"/> of another thread return; the descriptor stays open until <see cref="Dispose"/>.</summary>
     public void Shutdown() => Libc.Shutdown(_fd, SocketFlags.SHUT_RDWR);
 
+    /// <summary>The same, while the peer sees the connection as it was: it ends with <see cref="Dispose"/>.</summary>
+    public void StopReceiving() => Libc.Shutdown(_fd, SocketFlags.SHUT_RD);
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)

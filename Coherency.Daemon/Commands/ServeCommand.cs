@@ -9,6 +9,7 @@ internal sealed class ServeCommand : Command
 {
     private readonly ShareOptions _share = new();
     private readonly LoggingOptions _logging = new();
+    private readonly AdminListenOptions _admin = new();
     private readonly Option<string[]> _guests = new("--guest", "-g") { Description = "A guest and the socket that its VMM connects to; repeat for each guest", HelpName = "NAME=SOCKET" };
     private readonly Option<string?> _tag = new("--tag") { Description = "What guests mount; the directory's name when not given", HelpName = "TAG" };
     private readonly Option<string?> _config = new("--config") { Description = "Several shares and guests, with every option, from a JSON file", HelpName = "FILE" };
@@ -37,7 +38,14 @@ internal sealed class ServeCommand : Command
             Options.Add(option);
         }
 
-        SetAction((parsed, cancellation) => ServeHost.RunAsync(ReadConfiguration(parsed), _logging.Read(parsed), cancellation));
+        _admin.AddTo(this);
+        SetAction((parsed, cancellation) => ServeHost.RunAsync(ReadAll(parsed), _logging.Read(parsed), cancellation));
+    }
+
+    private ServeConfiguration ReadAll(ParseResult parsed)
+    {
+        ServeConfiguration configuration = ReadConfiguration(parsed);
+        return configuration with { Admin = _admin.Read(parsed, configuration.Admin) };
     }
 
     private ServeConfiguration ReadConfiguration(ParseResult parsed)

@@ -8,6 +8,8 @@ namespace Coherency.Daemon.Configuration;
 public sealed record ServeConfiguration
 {
     public required IReadOnlyList<ShareConfiguration> Shares { get; init; }
+
+    public AdminConfiguration Admin { get; set; } = new();
 }
 
 /// <summary>One shared directory and its guests. Property names are those of the command line's options.</summary>
@@ -76,6 +78,7 @@ public sealed record ShareConfiguration
 
     internal PassthroughOptions ToPassthroughOptions() => new()
     {
+        Budget = DescriptorBudget.Process.CreatePart(),
         SharedDirectory = SharedDir,
         InodeFileHandles = InodeFileHandles,
         Writeback = Writeback,

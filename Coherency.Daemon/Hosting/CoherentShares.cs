@@ -13,7 +13,7 @@ namespace Coherency.Daemon.Hosting;
 internal sealed partial class CoherentShares(ILogger log) : IDisposable
 {
     private readonly List<TableView> _views = [];
-    private readonly List<(HostWatcher Watcher, ShareGroup Group)> _watched = [];
+    private readonly Dictionary<PassthroughShare, HostWatcher> _watched = [];
     private Heartbeat? _heartbeat;
 
     /// <summary>The group of a share: that of every other one that reaches a file of its own.</summary>
@@ -61,7 +61,10 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     }
 
     /// <summary>Watches for changes beside the daemon that would make stale what somebody caches. Before the first session.</summary>
-    public void Watch(PassthroughShare share) => _watched.Add((new HostWatcher(share, share.Group, log), share.Group));
+    public void Watch(PassthroughShare share) => _watched.Add(share, new HostWatcher(share, share.Group, log));
+
+    /// <summary>What watches for changes beside the daemon; null when nobody caches what they would make stale.</summary>
+    public HostWatcher? WatcherOf(PassthroughShare share) => _watched.GetValueOrDefault(share);
 
     /// <summary>From here on readers may believe the tables.</summary>
     public void Start() => _heartbeat = new Heartbeat(_views, CheckWatchers);
@@ -70,7 +73,7 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     public void Dispose()
     {
         _heartbeat?.Dispose();
-        foreach ((HostWatcher watcher, _) in _watched)
+        foreach (HostWatcher watcher in _watched.Values)
         {
             watcher.Dispose();
         }
@@ -87,9 +90,9 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     {
         WatchState state = WatchState.Fanotify;
         bool isAlive = true;
-        foreach ((HostWatcher watcher, ShareGroup group) in _watched)
+        foreach ((PassthroughShare share, HostWatcher watcher) in _watched)
         {
-            if (group == view.Group)
+            if (share.Group == view.Group)
             {
                 state = watcher.State < state ? watcher.State : state;
                 isAlive &= watcher.IsAlive;

@@ -17,6 +17,8 @@ public sealed partial class GuestServer : IDisposable
     private readonly List<PassthroughShare> _shares = [];
     private readonly List<GuestEndpoint> _endpoints = [];
     private readonly List<FuseDeviceServer> _mounts = [];
+    private readonly List<ServedShare> _servedShares = [];
+    private readonly List<ServedGuest> _guests = [];
     private readonly CoherentShares _coherent;
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
@@ -42,7 +44,7 @@ public sealed partial class GuestServer : IDisposable
             _coherent.Start();
             for (int i = 0; i < groups.Length; i++)
             {
-                Mount(configuration.Shares[i], _shares[i]);
+                Mount(_servedShares[i]);
             }
         }
         catch
@@ -57,6 +59,12 @@ public sealed partial class GuestServer : IDisposable
     public IReadOnlyList<PassthroughShare> Shares => _shares;
 
     public IReadOnlyList<FuseDeviceServer> Mounts => _mounts;
+
+    /// <summary>The shares with what their configuration said, in its order.</summary>
+    public IReadOnlyList<ServedShare> ServedShares => _servedShares;
+
+    /// <summary>All guests, then all mounts.</summary>
+    public IReadOnlyList<ServedGuest> Guests => _guests;
 
     public void Dispose()
     {
@@ -92,29 +100,52 @@ public sealed partial class GuestServer : IDisposable
             _coherent.Watch(share);
         }
 
+        ServedShare served = new(configuration, share, _coherent.WatcherOf(share));
+        _servedShares.Add(served);
         foreach ((GuestConfiguration guest, TableView? view) in configuration.Guests.Zip(views))
         {
-            ILogger log = _loggers.CreateLogger($"coherencyd.{guest.Name}");
-            FuseSession session = new(OpenFileSystem, configuration.ToSessionOptions(guest.Cache), _lockWaits, log, view);
-            _endpoints.Add(new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, _lockWaits, log));
-
-            IFileSystem OpenFileSystem() => ShareAccess.Open(share, guest.Readonly ?? configuration.Readonly, view);
+            Listen(served, guest, view);
         }
     }
 
-    private void Mount(ShareConfiguration configuration, PassthroughShare share)
+    private void Listen(ServedShare share, GuestConfiguration configuration, TableView? view)
     {
+        ILogger log = _loggers.CreateLogger($"coherencyd.{configuration.Name}");
+        CacheMode cache = ConfigurationFile.CacheOf(share.Configuration, configuration);
+        ServedGuest? guest = null;
+        FuseSession session = new(OpenFileSystem, share.Configuration.ToSessionOptions(configuration.Cache), _lockWaits, log, view);
+        guest = new ServedGuest(configuration.Name, configuration.Socket, cache, share, session, view);
+        guest.Endpoint = new GuestEndpoint(ToGuestOptions(share.Configuration, configuration, view), session, _lockWaits, log);
+        _endpoints.Add(guest.Endpoint);
+        _guests.Add(guest);
+
+        IFileSystem OpenFileSystem()
+        {
+            PassthroughFileSystem files = share.Share.OpenSession(view);
+            guest!.Use(files);
+            return ShareAccess.Restrict(files, configuration.Readonly ?? share.Configuration.Readonly);
+        }
+    }
+
+    private void Mount(ServedShare served)
+    {
+        (ShareConfiguration configuration, PassthroughShare share, _) = served;
         foreach (string mountPoint in configuration.Mounts)
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.mount.{Path.GetFileName(mountPoint)}");
             MountView view = new(share.Group, share.RootKey);
+            ServedGuest? guest = null;
             FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
-            _mounts.Add(HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view));
+            guest = new ServedGuest(mountPoint, mountPoint, CacheMode.Coherent, served, session, view);
+            guest.Mount = HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view);
+            _mounts.Add(guest.Mount);
+            _guests.Add(guest);
 
             IFileSystem OpenFileSystem()
             {
                 PassthroughFileSystem files = share.OpenSession(view);
                 view.Use(files);
+                guest!.Use(files);
                 return ShareAccess.Restrict(files, configuration.Readonly);
             }
         }

@@ -18,8 +18,10 @@ public sealed record LogSettings(LogLevel Level, LogFormat Format)
     public void Apply(ILoggingBuilder logging)
     {
         logging.ClearProviders();
-        logging.SetMinimumLevel(Level);
-        logging.AddFilter("Microsoft", LogLevel.Warning);
+        LogLevels levels = new(Level);
+        logging.Services.AddSingleton(levels);
+        logging.SetMinimumLevel(LogLevel.Trace);
+        logging.AddFilter((category, severity) => levels.IsEnabled(category, severity));
         logging.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
         switch (Format)
         {

@@ -1,3 +1,5 @@
+using Coherency.Daemon.Admin;
+using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,7 +19,10 @@ internal static partial class ServeHost
         logging.Apply(builder.Logging);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
+        AdminAddresses addresses = AdminAddresses.Of(configuration.Admin, loggers.CreateLogger("coherencyd.admin"));
         using GuestServer server = new(configuration, loggers);
+        LogLevels levels = host.Services.GetRequiredService<LogLevels>();
+        await using AdminServer? admin = await AdminServer.StartAsync(addresses, server, levels, loggers).ConfigureAwait(false);
         await host.StartAsync(cancellation).ConfigureAwait(false);
         foreach (string line in QemuArguments.Describe(configuration))
         {

@@ -6,7 +6,8 @@ namespace Coherency.Host.Passthrough;
 /// How many descriptors may be open on behalf of clients. It ends before the process's own limit does, so that clients get
 /// ENFILE and the log a line while the daemon can still accept connections and open what it needs itself.
 /// </summary>
-public sealed class DescriptorBudget(int limit)
+/// <param name="whole">What this is a part of, which counts what is taken from it too; if it is one.</param>
+public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
 {
     /// <summary>Kept back for sockets, event descriptors, mounts and the runtime.</summary>
     private const int ReservedForDaemon = 256;
@@ -16,6 +17,9 @@ public sealed class DescriptorBudget(int limit)
 
     /// <summary>What the process's limit (RLIMIT_NOFILE) allows; the same for all shares.</summary>
     public static DescriptorBudget Process { get; } = new(ProcessLimit());
+
+    /// <summary>A part of this that counts for itself, and may take all.</summary>
+    public DescriptorBudget CreatePart() => new(Limit, this);
 
     public int Limit { get; } = limit;
 
@@ -29,7 +33,7 @@ public sealed class DescriptorBudget(int limit)
     public bool TryTake(int count = 1)
     {
         int used = Interlocked.Add(ref _used, count);
-        if (used <= Limit)
+        if (used <= Limit && whole?.TryTake(count) != false)
         {
             return true;
         }
@@ -40,10 +44,11 @@ public sealed class DescriptorBudget(int limit)
     }
 
     /// <summary>Takes one for a thing that can be done without, which leaves half of the budget to the others.</summary>
-    public bool TryTakeSpare() => Used < Limit / 2 && TryTake();
+    public bool TryTakeSpare() => (whole ?? this).Used < Limit / 2 && TryTake();
 
     public void Return(int count = 1)
     {
+        whole?.Return(count);
         int used = Interlocked.Add(ref _used, -count);
         if (Volatile.Read(ref _reported) != 0 && used < Limit - (Limit / 10))
         {

@@ -34,6 +34,9 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     /// <summary>Files and directories that the session has open.</summary>
     public int OpenHandles => _handles.OpenCount;
 
+    /// <summary>Inodes that the client was given and has not forgotten, but the root.</summary>
+    public int HeldInodes => _references.Count;
+
     /// <summary>Was the node given to the client, and not forgotten by it?</summary>
     public bool Holds(NodeId node) => _references.Contains(node.Value);
 

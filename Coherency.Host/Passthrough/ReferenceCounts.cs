@@ -10,6 +10,9 @@ internal sealed class ReferenceCounts
 
     private readonly Shard[] _shards = CreateShards();
 
+    /// <summary>Nodes that are there; of a moment ago when others add and drop.</summary>
+    public int Count => _shards.Sum(shard => shard.Used);
+
     public bool Contains(ulong node) => ShardOf(node).Contains(node);
 
     /// <summary>Counts one more; true when the node was not there before.</summary>
@@ -61,6 +64,8 @@ internal sealed class ReferenceCounts
         private readonly Lock _lock = new();
         private Place[] _places = new Place[16];
         private int _used;
+
+        public int Used => Volatile.Read(ref _used);
 
         public bool Contains(ulong node)
         {

@@ -18,8 +18,12 @@ public sealed partial class GuestEndpoint : IDisposable
     private readonly GuestListener _listener;
     private readonly Lock _connectionLock = new();
     private readonly Thread _thread;
+    private readonly ManualResetEventSlim _isIdle = new(initialState: true);
     private VhostUserConnection? _connection;
+    private volatile VhostUserBackend? _backend;
+    private DateTimeOffset? _connectedAt;
     private bool _stopping;
+    private bool _isDrained;
 
     /// <summary>Listens from here on.</summary>
     /// <param name="session">Taken over.</param>
@@ -52,6 +56,7 @@ public sealed partial class GuestEndpoint : IDisposable
         _thread.Join();
         _listener.Dispose();
         _session.Dispose();
+        _isIdle.Dispose();
     }
 
     private void Run()
@@ -59,22 +64,43 @@ public sealed partial class GuestEndpoint : IDisposable
         while (_listener.TryAccept(out int fd))
         {
             using VhostUserConnection connection = new(fd);
-            if (!Publish(connection))
+            if (TryAdmit(connection))
             {
-                return;
+                Serve(connection);
+                End();
             }
-
-            Serve(connection);
-            Publish(null);
         }
     }
 
-    private bool Publish(VhostUserConnection? connection)
+    private bool TryAdmit(VhostUserConnection connection)
     {
         lock (_connectionLock)
         {
+            if (_stopping)
+            {
+                return false;
+            }
+
+            if (_isDrained)
+            {
+                LogRefused();
+                return false;
+            }
+
             _connection = connection;
-            return !_stopping;
+            _connectedAt = DateTimeOffset.UtcNow;
+            _isIdle.Reset();
+            return true;
+        }
+    }
+
+    private void End()
+    {
+        lock (_connectionLock)
+        {
+            _connection = null;
+            _connectedAt = null;
+            _isIdle.Set();
         }
     }
 
@@ -84,6 +110,7 @@ public sealed partial class GuestEndpoint : IDisposable
         try
         {
             using VhostUserBackend backend = new(connection, _options, _session, _lockWaits, _log);
+            _backend = backend;
             backend.Run();
         }
         catch (Exception broken) when (broken is VhostUserException or LinuxException)
@@ -94,6 +121,10 @@ public sealed partial class GuestEndpoint : IDisposable
         {
             // A fault in serving one VMM must not end the guests of the others.
             LogUnexpected(_log, unexpected, _options.Name);
+        }
+        finally
+        {
+            _backend = null;
         }
 
         LogDisconnected(_log, _options.Name);

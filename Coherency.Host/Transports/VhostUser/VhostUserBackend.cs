@@ -67,6 +67,9 @@ internal sealed partial class VhostUserBackend : IDisposable
         }
     }
 
+    /// <summary>Request queues that run.</summary>
+    public int QueuesInUse => _vrings.Skip(1).Count(vring => vring.IsRunning);
+
     /// <summary>Serves messages until the front end goes.</summary>
     /// <exception cref="VhostUserException">The front end broke the protocol, or its connection broke.</exception>
     public void Run()

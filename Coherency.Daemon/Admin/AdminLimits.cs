@@ -1,0 +1,26 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Coherency.Daemon.Admin;
+
+/// <summary>Bounds of what clients of the administration can take.</summary>
+internal static class AdminLimits
+{
+    /// <summary>Calls under way: an idle stream costs some kilobytes.</summary>
+    public const int CallsMax = 2048;
+
+    /// <summary>A thousand clients at once, each with a connection of its own, and as many that come and go.</summary>
+    public const int ConnectionsMax = 2048;
+
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+
+    public static void Apply(KestrelServerLimits limits)
+    {
+        limits.MaxConcurrentConnections = ConnectionsMax;
+        // The messages have limits of their own, and a stream of them has no size; nor has it a rate: it may stand still.
+        limits.MaxRequestBodySize = null;
+        limits.MinRequestBodyDataRate = null;
+        limits.MinResponseDataRate = null;
+        // Who is gone without a word is found out.
+        limits.Http2.KeepAlivePingDelay = PingDelay;
+    }
+}

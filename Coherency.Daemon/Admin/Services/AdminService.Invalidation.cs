@@ -1,0 +1,64 @@
+using Coherency.Core.Linux;
+using Coherency.Core.Versioning;
+using Coherency.Daemon.Grpc;
+using Coherency.Daemon.Hosting;
+using Coherency.Host.Coherence;
+using Coherency.Host.Passthrough;
+using V1 = Coherency.Admin.V1;
+
+namespace Coherency.Daemon.Admin.Services;
+
+internal sealed partial class AdminService
+{
+    public override Task<V1.InvalidatePathResponse> InvalidatePath(V1.InvalidatePathRequest request, ServerCallContext context)
+    {
+        ServedShare share = ShareOf(request.Share);
+        if (request.Recursive)
+        {
+            throw new RpcException(new Status(StatusCode.Unimplemented, "what is below a path cannot be told: invalidate all, or one path after another"));
+        }
+
+        Errno errno = PathSlots.Find(share.Share, request.Path, out SlotKey[] slots);
+        if (errno != Errno.None)
+        {
+            throw ToRefusal(errno, request.Path, share);
+        }
+
+        share.Share.Group.Changed(slots);
+        return Task.FromResult(new V1.InvalidatePathResponse { SlotsMoved = (ulong)slots.Length });
+    }
+
+    public override Task<V1.InvalidateAllResponse> InvalidateAll(V1.InvalidateAllRequest request, ServerCallContext context)
+    {
+        ServedShare? share = request.Share.Length == 0 ? null : ShareOf(request.Share);
+        ServedGuest? guest = request.Guest.Length == 0 ? null : GuestOf(request.Guest);
+        if (share is not null && guest is not null && guest.Share != share)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"{guest.Name} is a guest of {guest.Share.Directory}, not of {share.Directory}: give one of them"));
+        }
+
+        if (guest is { View: null })
+        {
+            throw new RpcException(new Status(
+                StatusCode.FailedPrecondition, $"{guest.Name} cannot be told: it has no version table and believes what it caches until its timeouts end"));
+        }
+
+        ShareView[] views = [.. server.Guests
+            .Where(one => (share is null || one.Share == share) && (guest is null || one == guest))
+            .Select(one => one.View)
+            .OfType<ShareView>()];
+        foreach (ShareView view in views)
+        {
+            view.MoveAll();
+        }
+
+        return Task.FromResult(new V1.InvalidateAllResponse { Guests = (ulong)views.Length });
+    }
+
+    private static RpcException ToRefusal(Errno errno, string path, ServedShare share) => new(errno switch
+    {
+        Errno.ENOENT or Errno.ENOTDIR => new Status(StatusCode.NotFound, $"a directory of {path} is not in {share.Directory}; symbolic links are not followed"),
+        Errno.EINVAL or Errno.ENAMETOOLONG => new Status(StatusCode.InvalidArgument, $"{path} is no path in a share: give names, relative to {share.Directory}, without . and .."),
+        _ => new Status(StatusCode.Unavailable, $"{path} cannot be looked up in {share.Directory}: {errno}"),
+    });
+}

@@ -1,0 +1,31 @@
+using Coherency.Daemon.Grpc;
+using Coherency.Daemon.Hosting;
+using V1 = Coherency.Admin.V1;
+
+namespace Coherency.Daemon.Admin.Services;
+
+internal sealed partial class AdminService
+{
+    public override Task<V1.ListSharesResponse> ListShares(V1.ListSharesRequest request, ServerCallContext context)
+    {
+        V1.ListSharesResponse response = new();
+        foreach (ServedShare share in server.ServedShares)
+        {
+            response.Shares.Add(Describer.Describe(share, server.Guests.Where(guest => guest.Share == share)));
+        }
+
+        return Task.FromResult(response);
+    }
+
+    public override Task<V1.ListGuestsResponse> ListGuests(V1.ListGuestsRequest request, ServerCallContext context)
+    {
+        ServedShare? only = request.Share.Length == 0 ? null : ShareOf(request.Share);
+        V1.ListGuestsResponse response = new();
+        foreach (ServedGuest guest in server.Guests.Where(guest => only is null || guest.Share == only))
+        {
+            response.Guests.Add(Describer.Describe(guest));
+        }
+
+        return Task.FromResult(response);
+    }
+}

@@ -1,0 +1,52 @@
+using Coherency.Daemon.Grpc;
+using Coherency.Daemon.Hosting;
+using Coherency.Host.Transports.VhostUser;
+using Microsoft.Extensions.Logging;
+using V1 = Coherency.Admin.V1;
+
+namespace Coherency.Daemon.Admin.Services;
+
+internal sealed partial class AdminService
+{
+    private static readonly string[] LevelNames = [.. Enum.GetNames<LogLevel>().Select(name => name.ToLowerInvariant())];
+
+    public override Task<V1.SetLogLevelResponse> SetLogLevel(V1.SetLogLevelRequest request, ServerCallContext context)
+    {
+        int level = Array.IndexOf(LevelNames, request.Level);
+        if (level < 0)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.Level}' is no level: {string.Join(", ", LevelNames)} are"));
+        }
+
+        LogLevel previous = levels.Set(request.Category, (LogLevel)level);
+        return Task.FromResult(new V1.SetLogLevelResponse { PreviousLevel = LevelNames[(int)previous] });
+    }
+
+    public override Task<V1.DisconnectGuestResponse> DisconnectGuest(V1.DisconnectGuestRequest request, ServerCallContext context) =>
+        Task.FromResult(new V1.DisconnectGuestResponse { WasConnected = EndpointOf(request.Guest).Disconnect() });
+
+    public override async Task<V1.DrainGuestResponse> DrainGuest(V1.DrainGuestRequest request, ServerCallContext context)
+    {
+        GuestEndpoint endpoint = EndpointOf(request.Guest);
+        if (request.Resume)
+        {
+            endpoint.Resume();
+            return new V1.DrainGuestResponse();
+        }
+
+        // A request may wait for a slow file system: not on a thread of the pool.
+        long answered = await Task.Factory.StartNew(
+            () => endpoint.Drain(context.CancellationToken),
+            context.CancellationToken,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).ConfigureAwait(false);
+        return new V1.DrainGuestResponse { RequestsAnswered = (ulong)answered };
+    }
+
+    private GuestEndpoint EndpointOf(string name)
+    {
+        ServedGuest guest = GuestOf(name);
+        return guest.Endpoint
+            ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"{guest.Name} is a mount of the host, not a guest: unmount it instead"));
+    }
+}

@@ -1,0 +1,34 @@
+namespace Coherency.Daemon.Configuration;
+
+/// <summary>Where the administration listens. Property names are those of the command line's options, without "admin".</summary>
+public sealed record AdminConfiguration
+{
+    /// <summary>False for no administration at all.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>A UNIX socket for the daemon's own user; one for each user when not given.</summary>
+    public string? Socket { get; set; }
+
+    /// <summary>ADDRESS:PORT to listen on too, for those who have a certificate of <see cref="ClientCa"/>.</summary>
+    public string? Tls { get; set; }
+
+    /// <summary>PEM files: the server's certificate with those that lead to its root, its key, and who signs clients.</summary>
+    public string? Certificate { get; set; }
+
+    public string? Key { get; set; }
+
+    public string? ClientCa { get; set; }
+
+    /// <summary>Where the socket is when nobody says; null when this user has no place for it.</summary>
+    public static string? DefaultSocket()
+    {
+        const string Name = "coherencyd/admin.sock";
+        if (Environment.IsPrivilegedProcess)
+        {
+            return Path.Combine("/run", Name);
+        }
+
+        string? folder = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
+        return string.IsNullOrEmpty(folder) ? null : Path.Combine(folder, Name);
+    }
+}

@@ -1,0 +1,40 @@
+using Coherency.Host.Coherence;
+using Coherency.Host.Passthrough;
+using Coherency.Host.Server;
+using Coherency.Host.Transports.FuseDevice;
+using Coherency.Host.Transports.VhostUser;
+
+namespace Coherency.Daemon.Hosting;
+
+/// <summary>A guest of a running daemon, or a mount of a share on the host: one of <c>Endpoint</c> and <c>Mount</c> is there.</summary>
+/// <param name="name">A mount's is the directory where it is.</param>
+public sealed class ServedGuest(string name, string address, CacheMode cache, ServedShare share, FuseSession session, ShareView? view)
+{
+    private volatile PassthroughFileSystem? _files;
+
+    public string Name { get; } = name;
+
+    /// <summary>The socket that its VMM connects to, or the directory where it is mounted.</summary>
+    public string Address { get; } = address;
+
+    public CacheMode Cache { get; } = cache;
+
+    public ServedShare Share { get; } = share;
+
+    public FuseSession Session { get; } = session;
+
+    /// <summary>How it learns of others' changes; null when it only believes timeouts.</summary>
+    public ShareView? View { get; } = view;
+
+    /// <summary>Its version table; null when it has none.</summary>
+    public TableView? Table => View as TableView;
+
+    public GuestEndpoint? Endpoint { get; internal set; }
+
+    public FuseDeviceServer? Mount { get; internal set; }
+
+    /// <summary>The file system of its present conversation, or of the last one, which holds nothing any more.</summary>
+    public PassthroughFileSystem? Files => _files;
+
+    internal void Use(PassthroughFileSystem files) => _files = files;
+}
