@@ -6,6 +6,9 @@ public sealed record AdminConfiguration
     /// <summary>False for no administration at all.</summary>
     public bool Enabled { get; set; } = true;
 
+    /// <summary>Record what guests hold, without which nobody can say what is stale.</summary>
+    public bool Holdings { get; set; } = true;
+
     /// <summary>A UNIX socket for the daemon's own user; one for each user when not given.</summary>
     public string? Socket { get; set; }
 

@@ -2,6 +2,7 @@ using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
@@ -18,10 +19,11 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
 
     /// <summary>The group of a share: that of every other one that reaches a file of its own.</summary>
     /// <param name="directories">Of all shares, in the order in which they will ask.</param>
-    public static ShareGroup[] GroupOverlapping(IReadOnlyList<string> directories)
+    /// <param name="writeChangesDown">So that what is stale can be explained.</param>
+    public static ShareGroup[] GroupOverlapping(IReadOnlyList<string> directories, bool writeChangesDown = false)
     {
         ShareTrees[] trees = [.. directories.Select(ShareTrees.Of)];
-        ShareGroup[] groups = [.. trees.Select(_ => new ShareGroup())];
+        ShareGroup[] groups = [.. trees.Select(_ => new ShareGroup(writeChangesDown ? new ChangeLog() : null))];
         for (int i = 0; i < trees.Length; i++)
         {
             for (int j = 0; j < i; j++)
@@ -50,12 +52,21 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         VersionTableDescription description = new(
             ConfigurationFile.TagOf(configuration, guest), share.RootKey, configuration.TableSlots, Heartbeat.BoundMs);
         string path = ConfigurationFile.TablePathOf(configuration, guest);
-        TableView view = new(share.Group, VersionTableWriter.Open(path, description));
+        TableView view = new(share.Group, VersionTableWriter.Open(path, description)) { Name = guest.Name };
         if (view.Table.ReplacedBecause is { } problem)
         {
             LogReplaced(log, path, problem);
         }
 
+        _views.Add(view);
+        return view;
+    }
+
+    /// <summary>The view of a guest that has none of its own, which nobody but the daemon looks at.</summary>
+    public TableView OpenPrivateView(PassthroughShare share, ShareConfiguration configuration, GuestConfiguration guest)
+    {
+        VersionTableDescription description = new("private", share.RootKey, configuration.TableSlots, Heartbeat.BoundMs);
+        TableView view = new(share.Group, VersionTableWriter.CreateAnonymous(description)) { Name = guest.Name };
         _views.Add(view);
         return view;
     }

@@ -1,5 +1,6 @@
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Holdings;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 using Coherency.Host.Transports.FuseDevice;
@@ -20,6 +21,7 @@ public sealed partial class GuestServer : IDisposable
     private readonly List<ServedShare> _servedShares = [];
     private readonly List<ServedGuest> _guests = [];
     private readonly CoherentShares _coherent;
+    private readonly bool _recordsHoldings;
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
     public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers)
@@ -27,10 +29,11 @@ public sealed partial class GuestServer : IDisposable
         _loggers = loggers;
         _log = loggers.CreateLogger("coherencyd");
         _coherent = new CoherentShares(_log);
+        _recordsHoldings = configuration.Admin is { Enabled: true, Holdings: true };
         DescriptorBudget.Process.Exhausted += ReportExhausted;
         try
         {
-            ShareGroup[] groups = CoherentShares.GroupOverlapping([.. configuration.Shares.Select(share => share.SharedDir)]);
+            ShareGroup[] groups = CoherentShares.GroupOverlapping([.. configuration.Shares.Select(share => share.SharedDir)], _recordsHoldings);
             foreach (IEnumerable<ShareConfiguration> sameFiles in configuration.Shares.Zip(groups).GroupBy(pair => pair.Second, pair => pair.First))
             {
                 ConfigurationFile.CheckSameFiles([.. sameFiles]);
@@ -95,7 +98,7 @@ public sealed partial class GuestServer : IDisposable
         PassthroughShare share = new(configuration.ToPassthroughOptions(), group);
         _shares.Add(share);
         TableView?[] views = [.. configuration.Guests.Select(guest => _coherent.OpenView(share, configuration, guest))];
-        if (views.Any(view => view is not null) || configuration.Mounts.Count > 0)
+        if (_recordsHoldings || views.Any(view => view is not null) || configuration.Mounts.Count > 0)
         {
             _coherent.Watch(share);
         }
@@ -113,7 +116,8 @@ public sealed partial class GuestServer : IDisposable
         ILogger log = _loggers.CreateLogger($"coherencyd.{configuration.Name}");
         CacheMode cache = ConfigurationFile.CacheOf(share.Configuration, configuration);
         ServedGuest? guest = null;
-        FuseSession session = new(OpenFileSystem, share.Configuration.ToSessionOptions(configuration.Cache), _lockWaits, log, view);
+        HeldEntries? held = Record(share, configuration, view);
+        FuseSession session = new(OpenFileSystem, share.Configuration.ToSessionOptions(configuration.Cache), _lockWaits, log, view, held);
         guest = new ServedGuest(configuration.Name, configuration.Socket, cache, share, session, view);
         guest.Endpoint = new GuestEndpoint(ToGuestOptions(share.Configuration, configuration, view), session, _lockWaits, log);
         _endpoints.Add(guest.Endpoint);
@@ -121,11 +125,16 @@ public sealed partial class GuestServer : IDisposable
 
         IFileSystem OpenFileSystem()
         {
-            PassthroughFileSystem files = share.Share.OpenSession(view);
+            PassthroughFileSystem files = share.Share.OpenSession(view ?? held?.View);
             guest!.Use(files);
             return ShareAccess.Restrict(files, configuration.Readonly ?? share.Configuration.Readonly);
         }
     }
+
+    /// <summary>What a guest will be given; null when that is not recorded.</summary>
+    private HeldEntries? Record(ServedShare share, GuestConfiguration guest, TableView? view) => _recordsHoldings
+        ? new HeldEntries(view ?? _coherent.OpenPrivateView(share.Share, share.Configuration, guest))
+        : null;
 
     private void Mount(ServedShare served)
     {
@@ -133,7 +142,7 @@ public sealed partial class GuestServer : IDisposable
         foreach (string mountPoint in configuration.Mounts)
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.mount.{Path.GetFileName(mountPoint)}");
-            MountView view = new(share.Group, share.RootKey);
+            MountView view = new(share.Group, share.RootKey) { Name = mountPoint };
             ServedGuest? guest = null;
             FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
             guest = new ServedGuest(mountPoint, mountPoint, CacheMode.Coherent, served, session, view);

@@ -3,6 +3,7 @@ using Coherency.Core.Versioning;
 using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Holdings;
 using Coherency.Host.Passthrough;
 using V1 = Coherency.Admin.V1;
 
@@ -13,19 +14,15 @@ internal sealed partial class AdminService
     public override Task<V1.InvalidatePathResponse> InvalidatePath(V1.InvalidatePathRequest request, ServerCallContext context)
     {
         ServedShare share = ShareOf(request.Share);
-        if (request.Recursive)
-        {
-            throw new RpcException(new Status(StatusCode.Unimplemented, "what is below a path cannot be told: invalidate all, or one path after another"));
-        }
-
         Errno errno = PathSlots.Find(share.Share, request.Path, out SlotKey[] slots);
         if (errno != Errno.None)
         {
             throw ToRefusal(errno, request.Path, share);
         }
 
-        share.Share.Group.Changed(slots);
-        return Task.FromResult(new V1.InvalidatePathResponse { SlotsMoved = (ulong)slots.Length });
+        share.Share.Group.Invalidate(slots, context.Peer);
+        int below = request.Recursive ? InvalidateBelow(share, request.Path.Trim('/'), context) : 0;
+        return Task.FromResult(new V1.InvalidatePathResponse { SlotsMoved = (ulong)(slots.Length + below) });
     }
 
     public override Task<V1.InvalidateAllResponse> InvalidateAll(V1.InvalidateAllRequest request, ServerCallContext context)
@@ -43,16 +40,32 @@ internal sealed partial class AdminService
                 StatusCode.FailedPrecondition, $"{guest.Name} cannot be told: it has no version table and believes what it caches until its timeouts end"));
         }
 
-        ShareView[] views = [.. server.Guests
-            .Where(one => (share is null || one.Share == share) && (guest is null || one == guest))
-            .Select(one => one.View)
-            .OfType<ShareView>()];
-        foreach (ShareView view in views)
+        ServedGuest[] told = [.. server.Guests
+            .Where(one => one.View is not null && (share is null || one.Share == share) && (guest is null || one == guest))];
+        foreach (ServedGuest one in told)
         {
-            view.MoveAll();
+            one.Share.Share.Group.InvalidateAll(context.Peer, one.View);
         }
 
-        return Task.FromResult(new V1.InvalidateAllResponse { Guests = (ulong)views.Length });
+        return Task.FromResult(new V1.InvalidateAllResponse { Guests = (ulong)told.Length });
+    }
+
+    /// <summary>What guests hold at a path and below it.</summary>
+    private int InvalidateBelow(ServedShare share, string path, ServerCallContext context)
+    {
+        RequireHoldings();
+        HashSet<SlotKey> slots = [];
+        foreach (HeldGuest guest in _holdings.Guests.Where(guest => guest.Share == share.Directory))
+        {
+            HoldingsQuery.CollectSlots(guest.Entries, path, slots);
+        }
+
+        foreach (SlotKey[] some in slots.Chunk(MutationScope.TouchedMax))
+        {
+            share.Share.Group.Invalidate(some, context.Peer);
+        }
+
+        return slots.Count;
     }
 
     private static RpcException ToRefusal(Errno errno, string path, ServedShare share) => new(errno switch

@@ -1,5 +1,6 @@
 using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
+using Coherency.Host.Coherence.Holdings;
 using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Daemon.Admin.Services;
@@ -23,7 +24,18 @@ internal sealed partial class AdminService
         V1.ListGuestsResponse response = new();
         foreach (ServedGuest guest in server.Guests.Where(guest => only is null || guest.Share == only))
         {
-            response.Guests.Add(Describer.Describe(guest));
+            V1.Guest described = Describer.Describe(guest);
+            if (guest.Held is { } held)
+            {
+                HeldCounts counts = held.Counts;
+                described.HeldEntries = (ulong)(counts.Names + counts.Nodes);
+                if (request.CountStale)
+                {
+                    described.StaleEntries = (ulong)HoldingsQuery.CountStale(held);
+                }
+            }
+
+            response.Guests.Add(described);
         }
 
         return Task.FromResult(response);

@@ -2,6 +2,7 @@ using Coherency.Core.Versioning;
 using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Holdings;
 using Google.Protobuf.WellKnownTypes;
 using V1 = Coherency.Admin.V1;
 
@@ -50,6 +51,15 @@ internal sealed partial class AdminService
             Path = Configuration.ConfigurationFile.TablePathOf(guest.Share.Configuration, ConfigurationOf(guest)),
         };
         response.Heat.AddRange(heat);
+        if (guest.Held is { } held)
+        {
+            long entries = HoldingsQuery.CountHeld(held);
+            response.HeldEntries = (ulong)entries;
+            response.OccupiedSlots = (ulong)HoldingsQuery.CountOccupiedSlots(held);
+            // Every move hits a given slot with the same probability; a slot that moves makes all that hash to it stale.
+            response.ExpectedFalseStalePerSecond = rate.MovesPerSecond * entries / table.SlotCount;
+        }
+
         return response;
     }
 

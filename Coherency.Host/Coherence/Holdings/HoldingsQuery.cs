@@ -1,5 +1,6 @@
 using System.Numerics;
 using Coherency.Core.Fuse;
+using Coherency.Core.Versioning;
 using Coherency.Host.Coherence.Changes;
 
 namespace Coherency.Host.Coherence.Holdings;
@@ -66,6 +67,19 @@ public sealed partial class HoldingsQuery
         ulong[] occupied = new ulong[entries.View.Table.SlotCount / 64];
         Count(entries, new HeldScan { Collects = false, OccupiedSlots = occupied });
         return occupied.Sum(BitOperations.PopCount);
+    }
+
+    /// <summary>The slots of what a guest holds at a path and below it, stale or not.</summary>
+    public static void CollectSlots(HeldEntries entries, string path, ISet<SlotKey> slots)
+    {
+        HeldScan scan = new() { PathPrefix = path };
+        bool goesOn;
+        do
+        {
+            goesOn = entries.Scan(scan);
+            slots.UnionWith(scan.Findings.Select(finding => finding.Key));
+        }
+        while (goesOn);
     }
 
     /// <summary>The path of a node, as any guest was told; null when none was.</summary>
