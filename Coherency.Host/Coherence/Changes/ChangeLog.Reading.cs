@@ -30,28 +30,31 @@ public sealed partial class ChangeLog
         }
     }
 
-    /// <summary>
-    /// The first change from a sequence on that moved a slot in a view. False when there is none, or when it may have been
-    /// forgotten: then <paramref name="isComplete"/> is false, and what was found may be a later one.
-    /// </summary>
+    /// <summary>What moved a slot in a view from a sequence on, as far as it is remembered.</summary>
+    /// <param name="key">Of the slot.</param>
     /// <param name="mask">The low bits of keys that make a slot.</param>
-    public bool TryFindFirst(SlotKey slot, ulong mask, ShareView view, long from, out ChangeRecord first, out bool isComplete)
+    public SlotHistory ReadHistory(SlotKey key, ulong mask, ShareView view, long from)
     {
-        Walk walk = new() { At = LastOf(slot), Slot = slot.Value, Mask = mask, View = view, From = from };
-        while (walk.At >= from && walk.At != 0)
+        Walk walk = new() { At = LastOf(key), Key = key.Value, Mask = mask, View = view, From = from };
+        while (walk.GoesOn && TryStep(ref walk))
         {
-            if (!TryStep(ref walk))
-            {
-                break;
-            }
         }
 
-        first = walk.Found;
-        isComplete = walk.At < from;
-        return walk.HasFound;
+        lock (_lock)
+        {
+            long first = walk.OfKey != 0 ? walk.OfKey : walk.OfSlot;
+            bool isRemembered = first == 0 || first >= Oldest;
+            return new SlotHistory
+            {
+                IsComplete = walk.At < from && isRemembered,
+                Moves = walk.Moves,
+                IsOfKey = walk.OfKey != 0,
+                First = first != 0 && isRemembered ? At(first) : null,
+            };
+        }
     }
 
-    /// <summary>The first move of a view's epoch from a sequence on; the same as for slots.</summary>
+    /// <summary>The first move of a view's epoch from a sequence on; if it may have been forgotten, it is not complete.</summary>
     public bool TryFindFirstEpoch(ShareView view, long from, out ChangeRecord first, out bool isComplete)
     {
         first = default;
@@ -116,8 +119,19 @@ public sealed partial class ChangeLog
     }
 
     /// <summary>Did a change of a slot end from a sequence on that moved it in a view? In doubt, yes.</summary>
-    internal bool HasMovedSince(SlotKey slot, ulong mask, ShareView view, long from) =>
-        LastOf(slot) >= from && (TryFindFirst(slot, mask, view, from, out _, out bool isComplete) || !isComplete);
+    internal bool HasMovedSince(SlotKey slot, ulong mask, ShareView view, long from)
+    {
+        Walk walk = new() { At = LastOf(slot), Key = slot.Value, Mask = mask, View = view, From = from };
+        while (walk.GoesOn && walk.Moves == 0)
+        {
+            if (!TryStep(ref walk))
+            {
+                return true;
+            }
+        }
+
+        return walk.Moves > 0;
+    }
 
     private ref ChangeRecord At(long sequence) => ref _ring[sequence & (_ring.Length - 1)];
 
@@ -126,7 +140,7 @@ public sealed partial class ChangeLog
     {
         lock (_lock)
         {
-            for (int i = 0; i < RecordsPerHold && walk.At >= walk.From && walk.At != 0; i++)
+            for (int i = 0; i < RecordsPerHold && walk.GoesOn; i++)
             {
                 if (walk.At < Oldest)
                 {
@@ -134,37 +148,23 @@ public sealed partial class ChangeLog
                 }
 
                 ref ChangeRecord record = ref At(walk.At);
-                if (record.Moved(walk.View) && Touches(record, walk.Slot, walk.Mask))
+                if (record.Moved(walk.View))
                 {
-                    walk.Found = record;
-                    walk.HasFound = true;
+                    walk.Meet(record);
                 }
 
-                walk.At = Previous(record, walk.Slot);
+                walk.At = Previous(record, walk.Key);
             }
 
             return true;
         }
     }
 
-    private static bool Touches(in ChangeRecord record, ulong slot, ulong mask)
-    {
-        foreach (SlotKey key in record.Keys)
-        {
-            if (((key.Value ^ slot) & mask) == 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private static long Previous(in ChangeRecord record, ulong slot)
+    private static long Previous(in ChangeRecord record, ulong key)
     {
         for (int i = 0; i < record.KeyCount; i++)
         {
-            if (record.Keys[i].Value % ChainCount == slot % ChainCount)
+            if (record.Keys[i].Value % ChainCount == key % ChainCount)
             {
                 return record.Link(i) == 0 ? 0 : record.Sequence - record.Link(i);
             }
@@ -177,11 +177,27 @@ public sealed partial class ChangeLog
     private ref struct Walk
     {
         public long At;
-        public ulong Slot;
+        public ulong Key;
         public ulong Mask;
         public ShareView View;
         public long From;
-        public ChangeRecord Found;
-        public bool HasFound;
+        public long OfKey;
+        public long OfSlot;
+        public long Moves;
+
+        public readonly bool GoesOn => At >= From && At != 0;
+
+        public void Meet(in ChangeRecord record)
+        {
+            foreach (SlotKey key in record.Keys)
+            {
+                if (((key.Value ^ Key) & Mask) == 0)
+                {
+                    OfSlot = record.Sequence;
+                    OfKey = key.Value == Key ? record.Sequence : OfKey;
+                    Moves++;
+                }
+            }
+        }
     }
 }

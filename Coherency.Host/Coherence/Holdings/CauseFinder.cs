@@ -1,5 +1,4 @@
 using Coherency.Core.Fuse;
-using Coherency.Core.Versioning;
 using Coherency.Host.Coherence.Changes;
 
 namespace Coherency.Host.Coherence.Holdings;
@@ -62,30 +61,26 @@ internal static class CauseFinder
         // Only the lower half was kept.
         long next = log.Next;
         long from = next - (uint)((uint)next - finding.Sequence);
-        bool isFound = TryFindOfKey(entries, finding.Key, from, out first, out bool isOwn, out bool isComplete);
+        SlotHistory history = log.ReadHistory(finding.Key, (ulong)entries.View.Table.SlotCount - 1, entries.View, from);
+        // More moves than changes: some were before what is remembered, or were not written down.
+        ulong moves = HeldVersion.VersionOf(finding.Now) - HeldVersion.VersionOf(finding.Given);
+        bool isComplete = history.IsComplete && (ulong)history.Moves >= moves;
+        bool isFound = history.First is not null;
+        first = history.First ?? default;
+        isFalseSharing = isFound && !history.IsOfKey;
         if (!HeldVersion.HaveSameEpoch(finding.Given, finding.Now))
         {
             bool hasEpoch = log.TryFindFirstEpoch(entries.View, from, out ChangeRecord epoch, out bool isEpochComplete);
             isComplete &= isEpochComplete;
-            if (hasEpoch && (!isFound || epoch.Sequence < first.Sequence))
+            if (hasEpoch && (!isFound || isFalseSharing || epoch.Sequence < first.Sequence))
             {
                 first = epoch;
-                isFound = isOwn = true;
+                isFound = true;
+                isFalseSharing = false;
             }
         }
 
-        isFalseSharing = isFound && isComplete && !isOwn;
+        isFalseSharing &= isComplete;
         return isFound && isComplete;
-    }
-
-    /// <summary>
-    /// The first change of what the key stands for; without one, the first of something that has the same slot.
-    /// </summary>
-    private static bool TryFindOfKey(
-        HeldEntries entries, SlotKey key, long from, out ChangeRecord first, out bool isOwn, out bool isComplete)
-    {
-        ulong mask = (ulong)entries.View.Table.SlotCount - 1;
-        isOwn = entries.Log.TryFindFirst(key, ulong.MaxValue, entries.View, from, out first, out isComplete);
-        return isOwn || (isComplete && entries.Log.TryFindFirst(key, mask, entries.View, from, out first, out isComplete));
     }
 }

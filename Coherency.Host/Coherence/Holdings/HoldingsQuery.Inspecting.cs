@@ -8,6 +8,7 @@ namespace Coherency.Host.Coherence.Holdings;
 // Everything about one file, directory or name.
 public sealed partial class HoldingsQuery
 {
+    /// <summary>Of one slot.</summary>
     private const int LastChangesMax = 32;
 
     /// <summary>What is known of a path; null when no guest was told of the directory that it is in.</summary>
