@@ -11,7 +11,7 @@ internal static class DashboardAddress
     public static IPEndPoint Parse(string text)
     {
         string full = text.All(char.IsAsciiDigit) ? $"127.0.0.1:{text}" : text.Replace("localhost:", "127.0.0.1:", StringComparison.OrdinalIgnoreCase);
-        if (!full.Contains(':', StringComparison.Ordinal) || !IPEndPoint.TryParse(full, out IPEndPoint? address))
+        if (!IPEndPoint.TryParse(full, out IPEndPoint? address) || !full.EndsWith($":{address.Port}", StringComparison.Ordinal))
         {
             throw new UsageException($"--dashboard {text}: a port, 0 to {IPEndPoint.MaxPort}, is right");
         }

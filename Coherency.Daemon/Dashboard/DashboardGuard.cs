@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 
 namespace Coherency.Daemon.Dashboard;
@@ -14,13 +15,11 @@ internal sealed class DashboardGuard(DashboardAccess access, DashboardAssets ass
     private const string Policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-    private static readonly string[] LoopbackNames = ["localhost", "127.0.0.1", "[::1]"];
-
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         AddHeaders(context.Response.Headers);
         HttpRequest request = context.Request;
-        if (!LoopbackNames.Contains(request.Host.Host, StringComparer.OrdinalIgnoreCase))
+        if (!IsLoopback(request.Host.Host))
         {
             return DashboardAnswers.RefuseAsync(context, StatusCodes.Status421MisdirectedRequest, "Use the address that 'coherencyd admin dashboard' prints.");
         }
@@ -46,6 +45,10 @@ internal sealed class DashboardGuard(DashboardAccess access, DashboardAssets ass
             ? DashboardAnswers.RefuseAsync(context, StatusCodes.Status401Unauthorized, "Run 'coherencyd admin dashboard' and open the address that it prints.")
             : assets.WriteAsync(context, DashboardAssets.SignIn);
     }
+
+    /// <summary>An address cannot be bound anew, and browsers never look up "localhost". Any port is right: it may be a tunnel's.</summary>
+    private static bool IsLoopback(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 
     /// <summary>Opening a link from anywhere is harmless; requests that another page makes are not.</summary>
     private static bool ComesFromElsewhere(IHeaderDictionary headers) =>

@@ -28,11 +28,10 @@ internal sealed class RequestHistory
         using PeriodicTimer timer = new(Interval, _time);
         try
         {
-            do
+            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
             {
                 Sample(data.ListGuests(countStale: false));
             }
-            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
@@ -71,7 +70,7 @@ internal sealed class RequestHistory
     {
         lock (_lock)
         {
-            int count = after <= _sequence && _sequence - after < Samples ? (int)(_sequence - after) : Samples;
+            int count = after >= 0 && after <= _sequence ? (int)Math.Min(_sequence - after, Samples) : Samples;
             return new DashboardRates(
                 _sequence,
                 Interval.TotalSeconds,

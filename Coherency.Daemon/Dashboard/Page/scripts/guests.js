@@ -66,7 +66,7 @@ export class Guests {
     badge.dataset.state = guest.state;
     badge.firstChild.firstChild.setAttribute("d", shapes[guest.state]);
     setText(badge.lastChild, words[guest.state]);
-    setText(cache.firstChild.firstChild, guest.coherent ? "Coherent" : `Timeouts (${guest.cache})`);
+    setText(cache.firstChild.firstChild, caching(guest));
     setText(cache.firstChild.lastChild, sinceWhen(guest));
     sparkline.draw(requests.querySelector("svg"), this.#rates.of(guest.name));
     setText(requests.firstChild.lastChild, rate(this.#rates.now(guest.name)));
@@ -132,6 +132,15 @@ export class Guests {
 }
 
 const isLate = (guest) => guest.coherent && guest.heartbeatAgeMs > guest.heartbeatBoundMs;
+
+/** A guest of a coherent share that does not consult its table is treated as with --cache auto. */
+function caching(guest) {
+  if (guest.coherent) {
+    return "Coherent";
+  }
+
+  return guest.state === "mounted" ? `Timeouts (${guest.cache === "coherent" ? "auto" : guest.cache})` : `Configured: ${guest.cache}`;
+}
 
 function updateHeartbeat(cell, guest) {
   setText(cell, guest.heartbeatAgeMs === null ? unknown : milliseconds(guest.heartbeatAgeMs) + (isLate(guest) ? " (late)" : ""));

@@ -5,7 +5,7 @@ import { count, milliseconds, plural, rate } from "./format.js";
 import { HeatCanvas } from "./heat-canvas.js";
 import { HeatMoves, levels } from "./heat-moves.js";
 
-const listed = 6;
+const listed = 8;
 
 export class Heat {
   #guest = byId("table-guest");
@@ -87,19 +87,19 @@ export class Heat {
       ["Slots", count(table.slots)],
       ["Occupied", `${count(table.occupiedSlots)} (${((100 * table.occupiedSlots) / table.slots).toFixed(1)} %)`],
       ["Entries held", count(table.heldEntries)],
-      ["Moves since it was made", count(table.moves)],
+      ["Moves in all", count(table.moves)],
       ["Moves per second", rate(table.movesPerSecond)],
       ["Changes under way", count(table.slotsInChange)],
-      ["Asked again in vain, expected", `${rate(table.expectedFalseStalePerSecond)}/s`],
+      ["Asked in vain, expected", `${rate(table.expectedFalseStalePerSecond)}/s`],
       ["Epoch", table.epoch],
       ["Heartbeat", `${milliseconds(table.heartbeatAgeMs)} of ${milliseconds(table.heartbeatBoundMs)}`],
     ];
     const list = byId("table-facts");
     if (list.children.length === 0) {
-      list.append(...facts.flatMap(([name]) => [element("dt", {}, name), element("dd")]));
+      list.append(...facts.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))));
     }
 
-    facts.forEach(([, value], index) => setText(list.children[2 * index + 1], value));
+    facts.forEach(([, value], index) => setText(list.children[index].lastChild, value));
   }
 
   #summarize() {

@@ -55,7 +55,8 @@ export class Stale {
     this.#following = page.next;
     this.#first.disabled = this.#page === 1;
     this.#next.disabled = !page.next;
-    setText(byId("stale-page"), this.#page > 1 || page.next ? `Page ${count(this.#page)}` : "");
+    byId("stale-pager").hidden = this.#page === 1 && !page.next;
+    setText(byId("stale-page"), `Page ${count(this.#page)}`);
   }
 
   #row() {
