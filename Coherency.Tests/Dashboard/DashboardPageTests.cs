@@ -8,7 +8,7 @@ namespace Coherency.Tests.Dashboard;
 [Collection(BrowserTests.Name)]
 public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
 {
-    private const string AmountOfRed = "canvas => { const all = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let red = 0; for (let i = 0; i < all.length; i += 4) red += all[i] - all[i + 2] > 60 ? 1 : 0; return red; }";
+    private const string AmountOfRed = "canvas => { const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true }); copy.drawImage(canvas, 0, 0); const all = copy.getImageData(0, 0, canvas.width, canvas.height).data; let red = 0; for (let i = 0; i < all.length; i += 4) red += all[i] - all[i + 2] > 60 ? 1 : 0; return red; }";
 
     private ServedDashboard _served = null!;
     private DashboardPage _dashboard = null!;
@@ -136,6 +136,10 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
     {
         Data.Guests = [ScriptedData.Guest("plain") with { HasTable = false, Coherent = false }];
         await Expect(Page.Locator("#table-missing")).ToContainTextAsync("No guest has a version table");
+
+        // The browser writes down that the table which it asked for was gone.
+        Assert.All(_dashboard.Errors, error => Assert.Contains("404", error, StringComparison.Ordinal));
+        _dashboard.Errors.Clear();
     }
 
     [Fact]

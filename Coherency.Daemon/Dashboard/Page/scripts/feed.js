@@ -1,5 +1,5 @@
 // Asks the daemon for everything that the page shows, again and again: once a second while the page is visible, less often
-// while the daemon does not answer, and each thing less often when its answer takes long.
+// while the daemon does not answer, and each thing less often when its answers take long.
 
 const tick = 1000;
 const patience = 10_000;
@@ -23,7 +23,7 @@ export class Feed {
    * @param report Called with "live", "lost" and the wait in milliseconds, "ended" (not signed in any more), or "paused".
    */
   constructor(sources, report) {
-    this.#sources = sources.map((source) => ({ ...source, due: 0 }));
+    this.#sources = sources.map((source) => ({ ...source, due: 0, taken: 0 }));
     this.#report = report;
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.refresh()));
   }
@@ -117,7 +117,9 @@ async function ask(source, signal) {
     throw new Error(body.message);
   }
 
+  // One slow answer is an accident, as the first is; two in a row say that the question is a heavy one.
   const taken = performance.now() - begun;
-  source.due = begun + Math.max(tick / 2, restAfterAnswer * taken);
+  source.due = begun + Math.max(tick / 2, restAfterAnswer * Math.min(taken, source.taken));
+  source.taken = taken;
   return () => (response.ok ? source.receive(body) : source.missing?.(body.message));
 }
