@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Dashboard;
+using Coherency.Daemon.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Coherency.Tests.Dashboard;
 
@@ -141,6 +143,16 @@ public sealed class AccessTests : IAsyncLifetime, IDisposable
     {
         using HttpResponseMessage answer = await AskAsync(question, await SignInAsync());
         Assert.Equal(expected, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_port_that_is_in_use_is_told()
+    {
+        LogSettings quiet = new(LogLevel.None, LogFormat.Text);
+        IPEndPoint address = new(IPAddress.Loopback, _served.Origin.Port);
+        IOException failure = await Assert.ThrowsAnyAsync<IOException>(() =>
+            DashboardServer.StartAsync(address, _served.Data, new RequestHistory(TimeProvider.System), quiet, CancellationToken.None));
+        Assert.Contains("in use", failure.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Coherency.Daemon.Dashboard;
 
 namespace Coherency.Tests.Dashboard;
@@ -6,22 +7,30 @@ namespace Coherency.Tests.Dashboard;
 internal sealed class BusyDaemon : IAsyncDisposable
 {
     private const int Seed = 7;
+    private const int FilesPerSecond = 34;
+
+    /// <summary>Short against the samples' interval, or the two would beat against each other.</summary>
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
+
+    private static readonly int[] BusySlots = [12_411, 71_902, 90_233, 145_000, 201_777, 240_123];
 
     private readonly Random _random = new(Seed);
     private readonly ScriptedData _data = new() { Stale = MakeStale() };
     private readonly Timer _timer;
-    private int _second;
+    private double _second;
+    private long _lastWork;
 
     private BusyDaemon(ShiftedTime time, RequestHistory history)
     {
         for (int i = 0; i <= RequestHistory.Samples; i++)
         {
-            Work();
+            Work(seconds: 1);
             time.Advance(RequestHistory.Interval);
             history.Sample(_data.Guests);
         }
 
-        _timer = new Timer(_ => Work(), null, RequestHistory.Interval, RequestHistory.Interval);
+        _lastWork = Stopwatch.GetTimestamp();
+        _timer = new Timer(_ => CatchUp(), null, Step, Step);
     }
 
     public ServedDashboard Served { get; private set; } = null!;
@@ -41,22 +50,35 @@ internal sealed class BusyDaemon : IAsyncDisposable
         await Served.DisposeAsync();
     }
 
-    /// <summary>One second of it: smooth loads with bursts, a few directories that change all the time, some files here and there.</summary>
-    private void Work()
+    /// <summary>Works as long as has passed: on a busy machine a timer is late, and then it skips.</summary>
+    private void CatchUp()
     {
-        _second++;
-        AddRequests("web-1", 900 + (300 * Math.Sin(_second / 21.0)));
-        AddRequests("web-2", 620 + (180 * Math.Sin((_second / 17.0) + 2)));
-        AddRequests("build", _second % 110 < 45 ? 3_100 + (400 * Math.Sin(_second / 6.0)) : 140);
-        for (int i = 0; i < 34; i++)
+        lock (_random)
+        {
+            double seconds = Stopwatch.GetElapsedTime(_lastWork).TotalSeconds;
+            _lastWork = Stopwatch.GetTimestamp();
+            Work(seconds);
+        }
+    }
+
+    /// <summary>Smooth loads with bursts, a few directories that change all the time, some files here and there.</summary>
+    private void Work(double seconds)
+    {
+        _second += seconds;
+        AddRequests("web-1", seconds * (900 + (300 * Math.Sin(_second / 21))));
+        AddRequests("web-2", seconds * (620 + (180 * Math.Sin((_second / 17) + 2))));
+        AddRequests("build", seconds * (_second % 110 < 45 ? 3_100 + (400 * Math.Sin(_second / 6)) : 140));
+        for (int i = 0; i < FilesPerSecond * seconds; i++)
         {
             _data.Move("web-1", _random.Next(ScriptedData.Slots), _random.Next(1, 4));
         }
 
-        int[] busy = [12_411, 71_902, 90_233, 145_000, 201_777, 240_123];
-        for (int i = 0; i < busy.Length; i++)
+        for (int i = 0; i < BusySlots.Length; i++)
         {
-            _data.Move("web-1", busy[i], 3 * (i + 1));
+            if (_random.NextDouble() < seconds)
+            {
+                _data.Move("web-1", BusySlots[i], 3 * (i + 1));
+            }
         }
     }
 

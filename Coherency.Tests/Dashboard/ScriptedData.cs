@@ -13,7 +13,18 @@ internal sealed class ScriptedData : IDashboardData
     private readonly Dictionary<string, long[]> _moves = [];
 
     /// <summary>Replaced as a whole, never changed.</summary>
-    public IReadOnlyList<DashboardGuest> Guests { get; set; } =
+    public IReadOnlyList<DashboardGuest> Guests
+    {
+        get;
+        set
+        {
+            lock (_lock)
+            {
+                field = value;
+            }
+        }
+    }
+    =
     [
         Guest("web-1") with { Requests = 1_204_311, Inodes = 48_211, HitRatio = 0.9973 },
         Guest("web-2") with { Requests = 903_127, Inodes = 47_902 },
@@ -66,8 +77,13 @@ internal sealed class ScriptedData : IDashboardData
         Cause = new DashboardCause("SETATTR", actor, DateTimeOffset.UtcNow.AddSeconds(-75), path),
     };
 
-    public void Change(string guest, Func<DashboardGuest, DashboardGuest> change) =>
-        Guests = [.. Guests.Select(one => one.Name == guest ? change(one) : one)];
+    public void Change(string guest, Func<DashboardGuest, DashboardGuest> change)
+    {
+        lock (_lock)
+        {
+            Guests = [.. Guests.Select(one => one.Name == guest ? change(one) : one)];
+        }
+    }
 
     /// <summary>Moves one slot so many times.</summary>
     public void Move(string guest, int slot, int times)

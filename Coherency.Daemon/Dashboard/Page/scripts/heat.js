@@ -85,6 +85,7 @@ export class Heat {
   #facts(table) {
     const facts = [
       ["Slots", count(table.slots)],
+      ["Slots of a cell", count(table.slots / table.heat.length)],
       ["Occupied", `${count(table.occupiedSlots)} (${((100 * table.occupiedSlots) / table.slots).toFixed(1)} %)`],
       ["Entries held", count(table.heldEntries)],
       ["Moves in all", count(table.moves)],
