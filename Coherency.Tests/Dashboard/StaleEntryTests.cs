@@ -1,0 +1,103 @@
+using Coherency.Daemon.Dashboard;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace Coherency.Tests.Dashboard;
+
+/// <summary>Stale entries on the page: which, since when, and by whom.</summary>
+[Collection(BrowserTests.Name)]
+public sealed class StaleEntryTests(Browser browser) : IAsyncLifetime
+{
+    private static readonly DashboardActor Web2 = new(DashboardActorKind.Guest, "web-2");
+
+    private ServedDashboard _served = null!;
+    private DashboardPage _dashboard = null!;
+
+    private IPage Page => _dashboard.Page;
+
+    private ILocator Rows => Page.Locator("#stale-rows tr");
+
+    public async Task InitializeAsync()
+    {
+        _served = await ServedDashboard.StartAsync();
+        _dashboard = await DashboardPage.OpenAsync(browser, _served);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _dashboard.DisposeAsync();
+        await _served.DisposeAsync();
+        Assert.Empty(_dashboard.Errors);
+    }
+
+    [Fact]
+    public async Task An_entry_comes_with_its_cause_and_goes()
+    {
+        await Expect(Page.Locator("#stale-empty")).ToBeVisibleAsync();
+        _served.Data.Stale = [ScriptedData.Entry("web-1", "src/a.cs", Web2)];
+        await Expect(Rows).ToHaveCountAsync(1);
+        foreach (string text in (string[])["web-1", "src/a.cs", "Attributes", "1\u00a0min", "web-2", "SETATTR of src/a.cs"])
+        {
+            await Expect(Rows).ToContainTextAsync(text);
+        }
+
+        await Expect(Page.Locator("#tile-stale-note")).ToHaveTextAsync("none is believed");
+        _served.Data.Stale = [];
+        await Expect(Rows).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Causes_say_no_more_than_is_known()
+    {
+        DateTimeOffset at = DateTimeOffset.UtcNow;
+        _served.Data.Stale =
+        [
+            ScriptedData.Entry("web-1", "by-git", new DashboardActor(DashboardActorKind.Host, "git", 4711)),
+            ScriptedData.Entry("web-1", "by-somebody", new DashboardActor(DashboardActorKind.Host)),
+            ScriptedData.Entry("web-1", "forgotten", Web2) with { Cause = new DashboardCause("", new DashboardActor(DashboardActorKind.Unknown), at) },
+            ScriptedData.Entry("web-1", "neighbour", Web2) with { FalseSharing = true },
+        ];
+        await Expect(Rows).ToContainTextAsync(["git (host, pid 4711)", "A program of the host", "No longer known", "only shares the slot"]);
+        await Expect(Rows.Nth(2)).ToContainTextAsync("at least");
+    }
+
+    [Fact]
+    public async Task Entries_that_may_be_believed_are_told_apart()
+    {
+        _served.Data.Stale = [ScriptedData.Entry("build", "x", Web2), ScriptedData.Entry("web-1", "x", Web2)];
+        await Expect(Page.Locator("#tile-stale-note")).ToHaveTextAsync("1 may still be believed");
+        await Expect(Page.Locator("#announcements")).ToContainTextAsync("1 stale entry may still be believed");
+    }
+
+    [Fact]
+    public async Task One_guest_is_chosen_by_its_number_of_stale_entries()
+    {
+        _served.Data.Stale = [ScriptedData.Entry("web-1", "x", Web2), ScriptedData.Entry("build", "y", Web2)];
+        await Page.GetByRole(AriaRole.Button, new() { Name = "1 stale entry of build: show" }).ClickAsync();
+        await Expect(Page.Locator("#stale-guest")).ToHaveValueAsync("build");
+        await Expect(Rows).ToHaveCountAsync(1);
+        await Expect(Rows).ToContainTextAsync("build");
+    }
+
+    [Fact]
+    public async Task Many_entries_come_in_pages()
+    {
+        _served.Data.Stale = [.. Enumerable.Range(0, 70).Select(i => ScriptedData.Entry("web-1", $"file-{i}", Web2) with { NodeId = $"{i}" })];
+        await Expect(Rows).ToHaveCountAsync(DashboardEndpoints.StalePageEntries);
+        await Page.GetByRole(AriaRole.Button, new() { Name = "Next page" }).ClickAsync();
+        await Expect(Rows).ToHaveCountAsync(20);
+        await Expect(Rows.First).ToContainTextAsync("file-50");
+        await Expect(Page.Locator("#stale-page")).ToHaveTextAsync("Page 2");
+        await Page.GetByRole(AriaRole.Button, new() { Name = "First page" }).ClickAsync();
+        await Expect(Rows.First).ToContainTextAsync("file-0");
+    }
+
+    [Fact]
+    public async Task A_path_cannot_bring_markup_into_the_page()
+    {
+        _served.Data.Stale = [ScriptedData.Entry("web-1", "<img src=x onerror=document.title='owned'>", Web2)];
+        await Expect(Rows).ToContainTextAsync("<img src=x");
+        await Expect(Page.Locator("#stale-rows img")).ToHaveCountAsync(0);
+        await Expect(Page).ToHaveTitleAsync("coherencyd");
+    }
+}
