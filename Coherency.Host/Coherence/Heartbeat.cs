@@ -39,7 +39,7 @@ public sealed class Heartbeat : IDisposable
             {
                 if (view.IsAttached && _isAlive(view))
                 {
-                    view.Table.Beat();
+                    view.Beat();
                 }
             }
         }

@@ -49,6 +49,7 @@ public ref struct MutationScope
             if (view != _actor)
             {
                 view.End(_slots[.._touched.Length], _touched);
+                MovedSlots.CountOfThread(_touched.Length);
             }
         }
 

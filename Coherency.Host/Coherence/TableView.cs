@@ -13,7 +13,9 @@ public sealed class TableView : ShareView, IDisposable
     private readonly Lock _joining = new();
     private readonly Lock _state = new();
     private volatile bool _isAttached;
+    private readonly long[] _epochMoves = new long[Enum.GetValues<EpochReason>().Length];
     private int _detachments;
+    private long _lastBeatMs;
 
     /// <param name="table">Taken over.</param>
     public TableView(ShareGroup group, VersionTableWriter table)
@@ -29,6 +31,20 @@ public sealed class TableView : ShareView, IDisposable
 
     /// <summary>The guest said that it consults the table: it may be told to cache for ever.</summary>
     public bool IsAttached => _isAttached;
+
+    /// <summary>How long ago the reader could last see that the daemon lives; null while nobody reads.</summary>
+    public TimeSpan? HeartbeatAge =>
+        _isAttached ? TimeSpan.FromMilliseconds(Environment.TickCount64 - Volatile.Read(ref _lastBeatMs)) : null;
+
+    /// <summary>How often the epoch moved for this reason.</summary>
+    public long EpochMoves(EpochReason reason) => Volatile.Read(ref _epochMoves[(int)reason]);
+
+    /// <summary>Shows the reader that the daemon lives.</summary>
+    public void Beat()
+    {
+        Table.Beat();
+        Volatile.Write(ref _lastBeatMs, Environment.TickCount64);
+    }
 
     /// <summary>
     /// Begins to move the table. Again is harmless. False when a change that began earlier does not end, or when somebody
@@ -59,8 +75,8 @@ public sealed class TableView : ShareView, IDisposable
             }
 
             // What a reader cached before was not kept up to date.
-            Table.MoveEpoch();
-            Table.Beat();
+            MoveEpoch(EpochReason.Attach);
+            Beat();
             _isAttached = true;
             return true;
         }
@@ -83,7 +99,7 @@ public sealed class TableView : ShareView, IDisposable
 
             _isAttached = false;
             _group.Leave(this);
-            Table.MoveEpoch();
+            MoveEpoch(EpochReason.Detach);
             return true;
         }
     }
@@ -94,12 +110,18 @@ public sealed class TableView : ShareView, IDisposable
 
     public override void Move(ReadOnlySpan<SlotKey> slots) => Table.Move(slots);
 
-    public override void MoveAll() => Table.MoveEpoch();
+    public override void MoveAll() => MoveEpoch(EpochReason.Lost);
 
     public void Dispose()
     {
         Detach();
         _group.WaitForEarlierChanges();
         Table.Dispose();
+    }
+
+    private void MoveEpoch(EpochReason reason)
+    {
+        Table.MoveEpoch();
+        Interlocked.Increment(ref _epochMoves[(int)reason]);
     }
 }

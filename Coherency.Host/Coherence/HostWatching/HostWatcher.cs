@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
+using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Coherence.HostWatching;
@@ -16,6 +18,9 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     /// <summary>Twenty turns: longer is not a busy machine but a thread that is stuck.</summary>
     private const int AliveBoundMs = 20 * TurnMs;
+
+    /// <summary>No event has more: two names and three handles.</summary>
+    private const int EventBytesLargest = 1024;
 
     private readonly PassthroughShare _share;
     private readonly IHostChanges _changes;
@@ -33,6 +38,8 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     private readonly Thread _thread;
     private volatile WatchState _state;
     private volatile bool _stopping;
+    private long _toldAt;
+    private bool _leftBehind;
     private long _lastTurnMs = Environment.TickCount64;
 
     /// <summary>Watches from here on.</summary>
@@ -58,6 +65,14 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     /// <summary>The worst of all that the share contains so far; it never becomes better again.</summary>
     public WatchState State => _state;
+
+    /// <summary>
+    /// From the moment that the thread learned that events are there, to the moment when the slots of what one read returned had
+    /// moved; one duration for each read. When a read left events behind, the next one's counts from the same moment. Not in it:
+    /// what the kernel needs to queue an event and to wake the thread, which no event tells (docs/version-table.md, "The gap",
+    /// has measured that too).
+    /// </summary>
+    public DurationRecorder Delay { get; } = new();
 
     /// <summary>The thread works. When it does not, nobody may believe that the table says all.</summary>
     public bool IsAlive => Environment.TickCount64 - Volatile.Read(ref _lastTurnMs) < AliveBoundMs;
@@ -146,6 +161,12 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
             return;
         }
 
+        if (!_leftBehind)
+        {
+            _toldAt = Stopwatch.GetTimestamp();
+        }
+
+        _leftBehind = false;
         if (waits[0].revents != 0)
         {
             PassOn(_fanotify!);
@@ -172,6 +193,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         }
 
         LinuxException.Check(read, "reading events of the host");
+        _leftBehind |= read > SlotBatch.EventBytesMax - EventBytesLargest;
         _batch.Clear();
         if (!source.TryDecode(_events.AsSpan(0, (int)read), _batch))
         {
@@ -181,6 +203,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         else if (_batch.Slots.Length > 0)
         {
             _changes.Changed(_batch.Slots);
+            Delay.Record(Stopwatch.GetTimestamp() - _toldAt);
         }
     }
 
