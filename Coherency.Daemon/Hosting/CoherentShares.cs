@@ -16,6 +16,9 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     private readonly List<(HostWatcher Watcher, ShareGroup Group)> _watched = [];
     private Heartbeat? _heartbeat;
 
+    /// <summary>What watches the shares for changes beside the daemon.</summary>
+    public IEnumerable<HostWatcher> Watchers => _watched.Select(watched => watched.Watcher);
+
     /// <summary>The group of a share: that of every other one that reaches a file of its own.</summary>
     /// <param name="directories">Of all shares, in the order in which they will ask.</param>
     public static ShareGroup[] GroupOverlapping(IReadOnlyList<string> directories)

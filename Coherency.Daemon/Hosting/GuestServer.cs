@@ -1,5 +1,6 @@
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 using Coherency.Host.Transports.FuseDevice;
@@ -17,6 +18,7 @@ public sealed partial class GuestServer : IDisposable
     private readonly List<PassthroughShare> _shares = [];
     private readonly List<GuestEndpoint> _endpoints = [];
     private readonly List<FuseDeviceServer> _mounts = [];
+    private readonly List<ServedClient> _clients = [];
     private readonly CoherentShares _coherent;
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
@@ -58,6 +60,11 @@ public sealed partial class GuestServer : IDisposable
 
     public IReadOnlyList<FuseDeviceServer> Mounts => _mounts;
 
+    /// <summary>Guests and mounts, of all shares.</summary>
+    internal IReadOnlyList<ServedClient> Clients => _clients;
+
+    internal IEnumerable<HostWatcher> Watchers => _coherent.Watchers;
+
     public void Dispose()
     {
         foreach (GuestEndpoint endpoint in _endpoints)
@@ -96,7 +103,9 @@ public sealed partial class GuestServer : IDisposable
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.{guest.Name}");
             FuseSession session = new(OpenFileSystem, configuration.ToSessionOptions(guest.Cache), _lockWaits, log, view);
-            _endpoints.Add(new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, _lockWaits, log));
+            GuestEndpoint endpoint = new(ToGuestOptions(configuration, guest, view), session, _lockWaits, log);
+            _endpoints.Add(endpoint);
+            _clients.Add(new ServedClient(guest.Name, configuration.SharedDir, session, endpoint.Loads, view));
 
             IFileSystem OpenFileSystem() => ShareAccess.Open(share, guest.Readonly ?? configuration.Readonly, view);
         }
@@ -110,6 +119,7 @@ public sealed partial class GuestServer : IDisposable
             MountView view = new(share.Group, share.RootKey);
             FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
             _mounts.Add(HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view));
+            _clients.Add(new ServedClient($"mount:{mountPoint}", configuration.SharedDir, session, [], null));
 
             IFileSystem OpenFileSystem()
             {

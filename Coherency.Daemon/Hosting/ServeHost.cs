@@ -1,5 +1,6 @@
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,9 +16,12 @@ internal static partial class ServeHost
         // The default builder watches the working directory for settings; a daemon has none there.
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         logging.Apply(builder.Logging);
+        TelemetrySettings settings = TelemetrySettings.FromEnvironment();
+        builder.Logging.AddTelemetry(settings);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
         using GuestServer server = new(configuration, loggers);
+        using DaemonTelemetry telemetry = new(server, settings);
         await host.StartAsync(cancellation).ConfigureAwait(false);
         foreach (string line in QemuArguments.Describe(configuration))
         {

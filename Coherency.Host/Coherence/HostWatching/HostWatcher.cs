@@ -63,6 +63,9 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         _thread.Start();
     }
 
+    /// <summary>The share's directory, on the host.</summary>
+    public string Directory => _share.Options.SharedDirectory;
+
     /// <summary>The worst of all that the share contains so far; it never becomes better again.</summary>
     public WatchState State => _state;
 
