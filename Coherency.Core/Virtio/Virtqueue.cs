@@ -112,6 +112,15 @@ public sealed unsafe class Virtqueue
             : throw new VirtqueueException($"the available index is {count} entries ahead, the ring has {_setup.Entries}");
     }
 
+    /// <summary>The same for whoever only looks on, on any thread: what the driver claims beyond the ring does not count.</summary>
+    public int CountWaiting()
+    {
+        lock (_usedLock)
+        {
+            return IsPlaced ? (int)Math.Min((ushort)(Volatile.Read(ref Available->idx) - _nextAvailable), _setup.Entries) : 0;
+        }
+    }
+
     /// <summary>Takes the next entry; false when there is none.</summary>
     /// <exception cref="VirtqueueException">An index is out of range.</exception>
     public bool TryPop(out ushort head)

@@ -17,6 +17,9 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     private readonly Dictionary<PassthroughShare, HostWatcher> _watched = [];
     private Heartbeat? _heartbeat;
 
+    /// <summary>What watches the shares for changes beside the daemon.</summary>
+    public IEnumerable<HostWatcher> Watchers => _watched.Values;
+
     /// <summary>The group of a share: that of every other one that reaches a file of its own.</summary>
     /// <param name="directories">Of all shares, in the order in which they will ask.</param>
     /// <param name="writeChangesDown">So that what is stale can be explained.</param>

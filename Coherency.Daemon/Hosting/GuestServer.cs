@@ -1,6 +1,7 @@
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Holdings;
+using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 using Coherency.Host.Transports.FuseDevice;
@@ -68,6 +69,8 @@ public sealed partial class GuestServer : IDisposable
 
     /// <summary>All guests, then all mounts.</summary>
     public IReadOnlyList<ServedGuest> Guests => _guests;
+
+    internal IEnumerable<HostWatcher> Watchers => _coherent.Watchers;
 
     public void Dispose()
     {

@@ -2,6 +2,7 @@ using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,10 +18,13 @@ internal static partial class ServeHost
         // The default builder watches the working directory for settings; a daemon has none there.
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         logging.Apply(builder.Logging);
+        TelemetrySettings settings = TelemetrySettings.FromEnvironment();
+        builder.Logging.AddTelemetry(settings);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
         AdminAddresses addresses = AdminAddresses.Of(configuration.Admin, loggers.CreateLogger("coherencyd.admin"));
         using GuestServer server = new(configuration, loggers);
+        using DaemonTelemetry telemetry = new(server, settings);
         LogLevels levels = host.Services.GetRequiredService<LogLevels>();
         await using AdminServer? admin = await AdminServer.StartAsync(addresses, server, levels, loggers).ConfigureAwait(false);
         await host.StartAsync(cancellation).ConfigureAwait(false);

@@ -35,6 +35,9 @@ public sealed class ServedGuest(string name, string address, CacheMode cache, Se
 
     public GuestEndpoint? Endpoint { get; internal set; }
 
+    /// <summary>How busy each of its queues is; a mount has none.</summary>
+    public IReadOnlyList<QueueLoad> Loads => Endpoint?.Loads ?? [];
+
     public FuseDeviceServer? Mount { get; internal set; }
 
     /// <summary>The file system of its present conversation, or of the last one, which holds nothing any more.</summary>

@@ -57,6 +57,7 @@ public ref struct MutationScope
             if (view != _exempt)
             {
                 view.End(_slots[.._touched.Length], _touched);
+                MovedSlots.CountOfThread(_touched.Length);
             }
         }
 

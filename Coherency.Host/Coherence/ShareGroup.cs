@@ -20,6 +20,10 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     private readonly ChangesUnderWay _underWay = new();
     private readonly Lock _membership = new();
     private volatile ShareView[] _views = [];
+    private long _slotsMovedByHost;
+
+    /// <summary>Slots that changes beside the daemon moved so far; one in three tables counts three times.</summary>
+    public long SlotsMovedByHost => Volatile.Read(ref _slotsMovedByHost);
 
     /// <summary>Keep changes of one name apart, by whichever share they come.</summary>
     internal NameLocks NameLocks { get; } = new();
@@ -92,6 +96,7 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
         foreach (ShareView view in _views)
         {
             view.Move(slots);
+            Interlocked.Add(ref _slotsMovedByHost, slots.Length);
         }
 
         EndNoticed();

@@ -14,6 +14,7 @@ public sealed class TableView : ShareView, IDisposable
     private readonly Lock _joining = new();
     private readonly Lock _state = new();
     private volatile bool _isAttached;
+    private readonly long[] _epochMoves = new long[Enum.GetValues<EpochReason>().Length];
     private volatile bool _isFollowing;
     private int _detachments;
 
@@ -31,6 +32,12 @@ public sealed class TableView : ShareView, IDisposable
 
     /// <summary>The guest said that it consults the table: it may be told to cache for ever.</summary>
     public bool IsAttached => _isAttached;
+
+    /// <summary>How long ago the reader could last see that the daemon lives; null while nobody reads.</summary>
+    public TimeSpan? HeartbeatAge => _isAttached ? Table.HeartbeatAge : null;
+
+    /// <summary>How often the epoch moved for this reason.</summary>
+    public long EpochMoves(EpochReason reason) => Volatile.Read(ref _epochMoves[(int)reason]);
 
     /// <summary>
     /// Moves the table from now on, whether a guest is attached or not: so that the daemon itself can tell what has become stale.
@@ -74,7 +81,7 @@ public sealed class TableView : ShareView, IDisposable
             }
 
             // What a reader cached before was not kept up to date.
-            MoveEpoch(ChangeOperation.EpochAttach, "a guest attached");
+            MoveEpoch(ChangeOperation.EpochAttach, EpochReason.Attach, "a guest attached");
             Table.Beat();
             _isAttached = true;
             return true;
@@ -98,7 +105,7 @@ public sealed class TableView : ShareView, IDisposable
 
             _isAttached = false;
             LeaveUnlessFollowing();
-            MoveEpoch(ChangeOperation.EpochDetach, "a guest detached");
+            MoveEpoch(ChangeOperation.EpochDetach, EpochReason.Detach, "a guest detached");
             return true;
         }
     }
@@ -109,7 +116,7 @@ public sealed class TableView : ShareView, IDisposable
 
     public override void Move(ReadOnlySpan<SlotKey> slots) => Table.Move(slots);
 
-    public override void MoveAll() => Table.MoveEpoch();
+    public override void MoveAll() => MoveEpoch(EpochReason.Lost);
 
     public void Dispose()
     {
@@ -127,10 +134,16 @@ public sealed class TableView : ShareView, IDisposable
         }
     }
 
-    private void MoveEpoch(ChangeOperation operation, string reason)
+    private void MoveEpoch(ChangeOperation operation, EpochReason reason, string why)
     {
-        _group.Log?.BeginEpoch(operation, ChangeActor.Daemon(reason), this);
-        Table.MoveEpoch();
+        _group.Log?.BeginEpoch(operation, ChangeActor.Daemon(why), this);
+        MoveEpoch(reason);
         _group.Log?.EndMoves();
+    }
+
+    private void MoveEpoch(EpochReason reason)
+    {
+        Table.MoveEpoch();
+        Interlocked.Increment(ref _epochMoves[(int)reason]);
     }
 }

@@ -71,7 +71,7 @@ public sealed unsafe partial class FuseSession
         return ReplyCreated(request, error, entry, handle);
     }
 
-    private static Errno Read(FuseRequest request, IFileSystem files)
+    private Errno Read(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         if (!reader.TryRead(out fuse_read_in arguments))
@@ -83,13 +83,14 @@ public sealed unsafe partial class FuseSession
         Errno error = files.Read(new FileHandle(arguments.fh), vectors, count, (long)arguments.offset, out long bytes);
         if (error == Errno.None)
         {
+            Counters.CountRead(bytes);
             request.ReplyInPlace(bytes);
         }
 
         return error;
     }
 
-    private static Errno Write(FuseRequest request, IFileSystem files)
+    private Errno Write(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
         if (!reader.TryRead(out fuse_write_in arguments) || arguments.size != request.PayloadLength || arguments.size > FuseLimits.PayloadBytesMax)
@@ -102,6 +103,7 @@ public sealed unsafe partial class FuseSession
         Errno error = files.Write(new FileHandle(arguments.fh), vectors, count, (long)arguments.offset, flags, out long bytes);
         if (error == Errno.None)
         {
+            Counters.CountWritten(bytes);
             request.Reply(new fuse_write_out { size = (uint)bytes });
         }
 

@@ -59,6 +59,11 @@ public sealed partial class FuseSession
             return _lockWaits.Park(this, request, attempt);
         }
 
+        if (wait && error == Errno.None)
+        {
+            Counters.FinishWait(request, error);
+        }
+
         ReplyOnSuccess(request, error);
         if (attempt.Lock.Type != LockFlags.F_WRLCK)
         {

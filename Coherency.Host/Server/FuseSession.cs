@@ -2,6 +2,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Holdings;
+using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Server;
@@ -53,11 +54,12 @@ public sealed partial class FuseSession : IDisposable
     /// Carries one received request out. It is answered when this returns, except for a lock that has to be waited for.
     /// </summary>
     /// <param name="isPrivate">The client cannot change the request's memory any more.</param>
-    public void Handle(FuseRequest request, bool isPrivate)
+    /// <param name="recorder">The calling thread's.</param>
+    public void Handle(FuseRequest request, bool isPrivate, RequestRecorder recorder)
     {
         if (Load(request, isPrivate))
         {
-            Execute(request);
+            Execute(request, recorder);
         }
     }
 
@@ -80,9 +82,14 @@ public sealed partial class FuseSession : IDisposable
     }
 
     /// <summary>The second half of <see cref="Handle"/>, on whichever thread.</summary>
-    public void Execute(FuseRequest request)
+    /// <param name="recorder">That thread's.</param>
+    public void Execute(FuseRequest request, RequestRecorder recorder)
     {
-        Counters.Count(request.Opcode);
+        // Once it is answered, the request may be another one.
+        FuseOpcode opcode = request.Opcode;
+        NodeId node = request.Node;
+        long arrivedAt = request.ArrivedAt;
+        recorder.Begin(opcode);
         Errno error;
         try
         {
@@ -91,13 +98,19 @@ public sealed partial class FuseSession : IDisposable
         catch (Exception unexpected)
         {
             // A fault of the daemon must not end every guest's session: this request fails, and the log has the trace.
-            LogUnexpected(_log, unexpected, request.Opcode);
+            LogUnexpected(_log, unexpected, opcode);
             error = Errno.EIO;
         }
 
         if (error != Errno.None)
         {
             request.ReplyError(error);
+        }
+
+        // A SETLKW that has not failed may wait still, or has been counted when it was answered.
+        if (Counters.MeasuresRequests && (opcode != FuseOpcode.SetLkw || error != Errno.None))
+        {
+            recorder.Finish(opcode, node, arrivedAt, error);
         }
     }
 

@@ -92,7 +92,7 @@ public sealed class LockWaitQueue : IDisposable
 
         foreach (Waiting waiting in cancelled)
         {
-            waiting.Request.ReplyError(Errno.EINTR);
+            Answer(waiting, Errno.EINTR);
         }
     }
 
@@ -125,12 +125,14 @@ public sealed class LockWaitQueue : IDisposable
 
         foreach ((Waiting waiting, Errno result) in done ?? [])
         {
-            Answer(waiting.Request, result);
+            Answer(waiting, result);
         }
     }
 
-    private static void Answer(FuseRequest request, Errno result)
+    private static void Answer(Waiting waiting, Errno result)
     {
+        FuseRequest request = waiting.Request;
+        waiting.Session.Counters.FinishWait(request, result);
         if (result == Errno.None)
         {
             request.ReplySuccess();

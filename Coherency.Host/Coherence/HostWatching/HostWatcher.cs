@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Passthrough;
+using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Coherence.HostWatching;
@@ -17,6 +19,9 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     /// <summary>Twenty turns: longer is not a busy machine but a thread that is stuck.</summary>
     private const int AliveBoundMs = 20 * TurnMs;
+
+    /// <summary>No event has more: two names and three handles.</summary>
+    private const int EventBytesLargest = 1024;
 
     private readonly PassthroughShare _share;
     private readonly IHostChanges _changes;
@@ -34,6 +39,8 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     private readonly Thread _thread;
     private volatile WatchState _state;
     private volatile bool _stopping;
+    private long _toldAt;
+    private bool _leftBehind;
     private long _lastTurnMs = Environment.TickCount64;
 
     /// <summary>Watches from here on.</summary>
@@ -58,8 +65,19 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         _thread.Start();
     }
 
+    /// <summary>The share's directory, on the host.</summary>
+    public string Directory => _share.Options.SharedDirectory;
+
     /// <summary>The worst of all that the share contains so far; it never becomes better again.</summary>
     public WatchState State => _state;
+
+    /// <summary>
+    /// From the moment that the thread learned that events are there, to the moment when the slots of what one read returned had
+    /// moved; one duration for each read. When a read left events behind, the next one's counts from the same moment. Not in it:
+    /// what the kernel needs to queue an event and to wake the thread, which no event tells (docs/version-table.md, "The gap",
+    /// has measured that too).
+    /// </summary>
+    public DurationRecorder Delay { get; } = new();
 
     /// <summary>The thread works. When it does not, nobody may believe that the table says all.</summary>
     public bool IsAlive => Environment.TickCount64 - Volatile.Read(ref _lastTurnMs) < AliveBoundMs;
@@ -150,6 +168,12 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
             return;
         }
 
+        if (!_leftBehind)
+        {
+            _toldAt = Stopwatch.GetTimestamp();
+        }
+
+        _leftBehind = false;
         if (waits[0].revents != 0)
         {
             PassOn(_fanotify!);
@@ -176,6 +200,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         }
 
         LinuxException.Check(read, "reading events of the host");
+        _leftBehind |= read > SlotBatch.EventBytesMax - EventBytesLargest;
         _batch.Clear();
         if (!source.TryDecode(_events.AsSpan(0, (int)read), _batch))
         {
@@ -185,6 +210,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         else if (_batch.Slots.Length > 0)
         {
             _changes.Changed(_batch.Slots);
+            Delay.Record(Stopwatch.GetTimestamp() - _toldAt);
         }
     }
 

@@ -1,5 +1,6 @@
 using Coherency.Core.Fuse;
 using Coherency.Host.Server;
+using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Transports.FuseDevice;
@@ -66,10 +67,15 @@ public sealed partial class FuseDeviceServer : IDisposable
 
     private void Run()
     {
+        RequestRecorder recorder = _session.Counters.Rent();
         while (_channel.Receive() is { } request)
         {
-            _session.Handle(request, isPrivate: true);
+            recorder.BecomeFree();
+            request.ArrivedAt = recorder.FreeSince;
+            _session.Handle(request, isPrivate: true, recorder);
         }
+
+        _session.Counters.Return(recorder);
 
         if (Interlocked.Decrement(ref _running) == 0)
         {

@@ -34,6 +34,7 @@ public sealed partial class GuestEndpoint : IDisposable
         _session = session;
         _lockWaits = lockWaits;
         _log = log;
+        Loads = [.. Enumerable.Range(0, 1 + options.RequestQueues).Select(_ => new QueueLoad())];
         _listener = new GuestListener(options.SocketPath);
         _thread = new Thread(Run) { Name = options.Name, IsBackground = true };
         _thread.Start();
@@ -42,6 +43,9 @@ public sealed partial class GuestEndpoint : IDisposable
     public GuestOptions Options => _options;
 
     public FuseSession Session => _session;
+
+    /// <summary>What each queue has to do now; the first is that of high priority.</summary>
+    public IReadOnlyList<QueueLoad> Loads { get; }
 
     /// <summary>Ends the present VMM's session, if there is one, and stops listening.</summary>
     public void Dispose()
@@ -109,7 +113,7 @@ public sealed partial class GuestEndpoint : IDisposable
         LogConnected(_log, _options.Name);
         try
         {
-            using VhostUserBackend backend = new(connection, _options, _session, _lockWaits, _log);
+            using VhostUserBackend backend = new(connection, _options, _session, _lockWaits, Loads, _log);
             _backend = backend;
             backend.Run();
         }

@@ -1,5 +1,6 @@
 using Coherency.Core.Fuse;
 using Coherency.Host.Server;
+using Coherency.Host.Server.Statistics;
 
 namespace Coherency.Host.Transports.VhostUser;
 
@@ -53,10 +54,13 @@ internal sealed class HelperThreads : IDisposable
 
     private void Run()
     {
+        RequestRecorder recorder = _session.Counters.Rent();
         while (TryTake(out FuseRequest? request))
         {
-            _session.Execute(request);
+            _session.Execute(request, recorder);
         }
+
+        _session.Counters.Return(recorder);
     }
 
     private bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out FuseRequest? request)

@@ -16,6 +16,9 @@ internal sealed class QueuePolling(int maxMicroseconds)
     private readonly long _firstTicks = ToTicks(Math.Min(FirstMicroseconds, maxMicroseconds));
     private long _ticks = ToTicks(maxMicroseconds);
 
+    /// <summary>When the last look began, as <see cref="Stopwatch.GetTimestamp"/> has it.</summary>
+    public long LastLook { get; private set; }
+
     /// <summary>Runs <paramref name="found"/> until it is true or the time is up; says which.</summary>
     public bool Look<T>(T target, Func<T, bool> found)
     {
@@ -24,18 +27,21 @@ internal sealed class QueuePolling(int maxMicroseconds)
             return false;
         }
 
-        long end = Stopwatch.GetTimestamp() + _ticks;
+        long now = Stopwatch.GetTimestamp();
+        long end = now + _ticks;
         do
         {
             if (found(target))
             {
+                LastLook = now;
                 _ticks = Math.Min(_ticks * 2, _maxTicks);
                 return true;
             }
 
             Thread.SpinWait(8);
+            now = Stopwatch.GetTimestamp();
         }
-        while (Stopwatch.GetTimestamp() < end);
+        while (now < end);
 
         _ticks = Math.Max(_ticks / 2, _firstTicks);
         return false;

@@ -2,6 +2,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Core.Virtio;
 using Coherency.Host.Server;
+using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Transports.VhostUser;
@@ -25,6 +26,7 @@ internal sealed partial class QueueWorker : IDisposable
     private readonly FuseSession _session;
     private readonly LockWaitQueue _lockWaits;
     private readonly HelperThreads _helpers;
+    private readonly RequestRecorder _recorder;
     private readonly QueuePolling _polling;
     private readonly KickWait _kick;
     private readonly ILogger _log;
@@ -43,9 +45,13 @@ internal sealed partial class QueueWorker : IDisposable
         _log = log;
         _polling = new QueuePolling(options.PollMicroseconds);
         _kick = new KickWait(kick);
+        _recorder = session.Counters.Rent();
         _helpers = new HelperThreads(session, name, options.HelperThreads);
         _thread = RequestThread.Start(name, Run);
     }
+
+    /// <summary>Requests in the ring that were not taken yet, and those that were and have no answer; on whichever thread.</summary>
+    public (int Waiting, int InFlight) Load => (_queue.CountWaiting(), _channel.InFlight);
 
     /// <summary>Lets the queue go over to memory that the front end has changed, and waits until it has.</summary>
     public void UseMemory(GuestMemory memory)
@@ -84,6 +90,7 @@ internal sealed partial class QueueWorker : IDisposable
     {
         Stop();
         Interlocked.Exchange(ref _newMemory, null)?.Release();
+        _session.Counters.Return(_recorder);
         _queue.Close();
         _channel.Dispose();
         _kick.Dispose();
@@ -91,6 +98,7 @@ internal sealed partial class QueueWorker : IDisposable
 
     private void Run()
     {
+        _recorder.BecomeFree();
         try
         {
             while (!_stopping)
@@ -99,10 +107,11 @@ internal sealed partial class QueueWorker : IDisposable
                 if (!_queue.IsPlaced)
                 {
                     _kick.Wait();
+                    _recorder.BecomeFree();
                 }
-                else if (!ServeAvailable() && !_polling.Look(this, static worker => worker.HasWork()))
+                else if (!ServeAvailable())
                 {
-                    Sleep();
+                    AwaitWork();
                 }
             }
         }
@@ -113,6 +122,20 @@ internal sealed partial class QueueWorker : IDisposable
 
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         LogStopped(_log, Thread.CurrentThread.Name!, _served, allocated);
+    }
+
+    /// <summary>Looks, then sleeps. When it returns, the recorder knows when the thread was free for what came.</summary>
+    private void AwaitWork()
+    {
+        if (_polling.Look(this, static worker => worker.HasWork()))
+        {
+            _recorder.FreeSince = _polling.LastLook;
+        }
+        else
+        {
+            Sleep();
+            _recorder.BecomeFree();
+        }
     }
 
     private bool HasWork() => _queue.CountAvailable() > 0 || _stopping || Volatile.Read(ref _newMemory) is not null;
@@ -163,6 +186,7 @@ internal sealed partial class QueueWorker : IDisposable
     {
         _served++;
         VirtqueueRequest request = _channel.Rent(head);
+        request.ArrivedAt = _recorder.FreeSince;
         if (!_queue.TryReadChain(head, request, out string? problem))
         {
             if (_badChains.Allows(out long unsaid))
@@ -183,10 +207,11 @@ internal sealed partial class QueueWorker : IDisposable
         {
             request.Hold(_queue.Memory);
             _helpers.Add(request);
+            _recorder.BecomeFree();
         }
         else
         {
-            _session.Execute(request);
+            _session.Execute(request, _recorder);
         }
     }
 

@@ -44,7 +44,9 @@ internal sealed partial class VhostUserBackend : IDisposable
     private VhostUserProtocolFeatures _protocolFeatures;
     private byte _status;
 
-    public VhostUserBackend(VhostUserConnection connection, GuestOptions options, FuseSession session, LockWaitQueue lockWaits, ILogger log)
+    /// <param name="loads">One for each queue: learn of its worker.</param>
+    public VhostUserBackend(
+        VhostUserConnection connection, GuestOptions options, FuseSession session, LockWaitQueue lockWaits, IReadOnlyList<QueueLoad> loads, ILogger log)
     {
         _connection = connection;
         _options = options;
@@ -63,7 +65,9 @@ internal sealed partial class VhostUserBackend : IDisposable
             LogQueueStarted(log, options.Name, vring.Index, queue.Entries);
             // Nobody waits for a FORGET: looking for the next one would only take time from those that are waited for.
             QueueOptions queueOptions = vring.Index == 0 ? new QueueOptions(PollMicroseconds: 0, HelperThreads: 0) : options.Queue;
-            return new QueueWorker(name, queue, vring.Kick, vring.Call, session, lockWaits, queueOptions, log);
+            QueueWorker worker = new(name, queue, vring.Kick, vring.Call, session, lockWaits, queueOptions, log);
+            loads[(int)vring.Index].Use(worker);
+            return worker;
         }
     }
 

@@ -1,0 +1,54 @@
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+
+namespace Coherency.Daemon.Telemetry.Prometheus;
+
+/// <summary>Collects when it is asked to, as text.</summary>
+internal sealed class PrometheusReader : IDisposable
+{
+    private readonly Lock _collecting = new();
+    private readonly Exporter _exporter = new();
+
+    public PrometheusReader() => MetricReader = new BaseExportingMetricReader(_exporter);
+
+    /// <summary>What the provider of the metrics is given; it disposes it.</summary>
+    public MetricReader MetricReader { get; }
+
+    /// <summary>All metrics as they are now; one collection at a time.</summary>
+    public string Read(bool isOpenMetrics)
+    {
+        lock (_collecting)
+        {
+            PrometheusText text = new(isOpenMetrics);
+            _exporter.Text = text;
+            MetricReader.Collect();
+            _exporter.Text = null;
+            return text.Finish();
+        }
+    }
+
+    public void Dispose() => MetricReader.Dispose();
+
+    private sealed class Exporter : BaseExporter<Metric>
+    {
+        /// <summary>Null while nobody asked: the provider collects once more when it ends.</summary>
+        public PrometheusText? Text { get; set; }
+
+        public override ExportResult Export(in Batch<Metric> batch)
+        {
+            if (Text is not { } text)
+            {
+                return ExportResult.Success;
+            }
+
+            text.WriteTarget(ParentProvider.GetResource());
+            foreach (Metric metric in batch)
+            {
+                text.Write(metric);
+            }
+
+            return ExportResult.Success;
+        }
+    }
+}
