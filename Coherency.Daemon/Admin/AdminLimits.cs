@@ -5,9 +5,6 @@ namespace Coherency.Daemon.Admin;
 /// <summary>Bounds of what clients of the administration can take.</summary>
 internal static class AdminLimits
 {
-    /// <summary>Calls under way: an idle stream costs some kilobytes.</summary>
-    public const int CallsMax = 2048;
-
     /// <summary>A thousand clients at once, each with a connection of its own, and as many that come and go.</summary>
     public const int ConnectionsMax = 2048;
 

@@ -44,7 +44,7 @@ internal sealed partial class AdminServer : IAsyncDisposable
         WebApplication web = Build(addresses, loggers);
         CancellationTokenSource stopping = new();
         AdminServer server = new(web, stopping);
-        web.MapServices(new CallServer(AdminLimits.CallsMax, log, stopping.Token), AdminServices.Of(guests, levels));
+        web.MapServices(new CallServer(new CallLimits(), log, stopping.Token), AdminServices.Of(guests, levels));
         try
         {
             await web.StartAsync().ConfigureAwait(false);
@@ -72,7 +72,8 @@ internal sealed partial class AdminServer : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static WebApplication Build(AdminAddresses addresses, ILoggerFactory loggers)
+    /// <summary>A web server that listens there, once it is started, and has nothing to show yet.</summary>
+    internal static WebApplication Build(AdminAddresses addresses, ILoggerFactory loggers)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);

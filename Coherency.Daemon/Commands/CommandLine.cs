@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
+using Coherency.Daemon.Commands.Admin;
 using Coherency.Host.Passthrough;
 
 namespace Coherency.Daemon.Commands;
@@ -22,9 +24,12 @@ public static class CommandLine
             new ServeCommand(),
             new MountCommand(),
             new DemoCommand(),
+            new AdminCommand(),
+            new CompletionCommand(),
         };
         ParseResult parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0)
+        // A shell asks what could stand in a command line that is not finished.
+        if (parsed.Errors.Count > 0 && !root.Directives.OfType<SuggestDirective>().Any(suggest => parsed.GetResult(suggest) is not null))
         {
             return Refuse(parsed.UnmatchedTokens is [string unknown, ..]
                 ? $"'{unknown}' is no command or option here: see --help"

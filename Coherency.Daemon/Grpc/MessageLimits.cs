@@ -1,6 +1,6 @@
 namespace Coherency.Daemon.Grpc;
 
-/// <summary>Bounds of a call, on both sides.</summary>
+/// <summary>Bounds of messages, on both sides.</summary>
 internal static class MessageLimits
 {
     /// <summary>The default of gRPC: a request of the administration takes a few hundred bytes.</summary>
@@ -9,9 +9,6 @@ internal static class MessageLimits
     /// <summary>Smaller messages grow rather than shrink.</summary>
     public const int CompressBytesMin = 1024;
 
-    /// <summary>A client that reads nothing for so long is cut off.</summary>
-    public static readonly TimeSpan WritePatience = TimeSpan.FromSeconds(20);
-
-    /// <summary>A client that does not finish the one message it has to send is cut off.</summary>
-    public static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(30);
+    /// <summary>Characters of a status's text: clients refuse headers of more than 8 KiB, and each may take three bytes.</summary>
+    public const int DetailLengthMax = 1024;
 }

@@ -23,6 +23,9 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
 
     public int Limit { get; } = limit;
 
+    /// <summary>What may still be taken.</summary>
+    public int Available => Limit - (whole ?? this).Used;
+
     public int Used => Volatile.Read(ref _used);
 
     /// <summary>

@@ -22,7 +22,7 @@ internal sealed class DescriptorCache : IDisposable
     /// <param name="capacity">Rounded down to a power of two; less if the budget has no quarter of it left for that.</param>
     public DescriptorCache(int capacity, DescriptorBudget budget)
     {
-        int affordable = Math.Max(Math.Min(capacity, (budget.Limit - budget.Used) / 4), Ways);
+        int affordable = Math.Max(Math.Min(capacity, budget.Available / 4), Ways);
         int sets = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((affordable / Ways) + 1)) / 2;
         sets = Math.Max(sets, 1);
         _budget = budget;
@@ -38,6 +38,9 @@ internal sealed class DescriptorCache : IDisposable
     }
 
     public int Capacity => _places.Length;
+
+    /// <summary>Descriptors that it keeps, of a moment ago.</summary>
+    public int OpenCount => _places.Count(place => place.Fd >= 0);
 
     /// <summary>Finds a descriptor and keeps it in place until <see cref="Unpin"/>; -1 if there is none.</summary>
     public int TryPin(ulong node, out int place)

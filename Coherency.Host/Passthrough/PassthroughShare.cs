@@ -48,6 +48,9 @@ public sealed unsafe class PassthroughShare : IDisposable
     /// <summary>Inodes that sessions hold now, the root included.</summary>
     public int InodeCount => Inodes.Count;
 
+    /// <summary>Descriptors that are open for sessions now.</summary>
+    public int DescriptorCount => Budget.Used - _cache.Capacity + _cache.OpenCount;
+
     internal InodeTable Inodes { get; }
 
     internal MountTable Mounts { get; }

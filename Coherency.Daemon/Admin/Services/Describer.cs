@@ -21,7 +21,7 @@ internal static class Describer
             Cache = Translate(configuration.Cache),
             HostWatch = Translate(share.Watcher?.State),
             Readonly = configuration.Readonly,
-            Descriptors = (ulong)share.Share.Options.Budget.Used,
+            Descriptors = (ulong)share.Share.DescriptorCount,
             Inodes = (ulong)share.Share.InodeCount,
         };
         described.Guests.AddRange(guests.Select(guest => guest.Name));

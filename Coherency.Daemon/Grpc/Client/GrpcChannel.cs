@@ -91,9 +91,18 @@ internal sealed class GrpcChannel : IDisposable
         }
         catch (HttpRequestException unreachable)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, (unreachable.InnerException ?? unreachable).Message));
+            throw new RpcException(new Status(StatusCode.Unavailable, Explain(unreachable)));
         }
     }
+
+    /// <summary>The runtime's texts are those of network addresses.</summary>
+    private static string Explain(HttpRequestException unreachable) => (unreachable.InnerException as SocketException)?.SocketErrorCode switch
+    {
+        SocketError.AddressNotAvailable => "there is no such socket",
+        SocketError.ConnectionRefused => "nobody listens there",
+        SocketError.AccessDenied => "this user may not open it",
+        _ => (unreachable.InnerException ?? unreachable).Message,
+    };
 
     private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
     {

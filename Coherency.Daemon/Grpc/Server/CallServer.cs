@@ -5,9 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Coherency.Daemon.Grpc.Server;
 
 /// <summary>Carries calls out and tells their clients how they ended.</summary>
-/// <param name="callsMax">Calls under way at a time, streams included; more are refused.</param>
 /// <param name="stopping">Ends all calls.</param>
-internal sealed partial class CallServer(int callsMax, ILogger log, CancellationToken stopping)
+internal sealed partial class CallServer(CallLimits limits, ILogger log, CancellationToken stopping)
 {
     private const string ContentType = "application/grpc";
 
@@ -29,7 +28,7 @@ internal sealed partial class CallServer(int callsMax, ILogger log, Cancellation
         }
 
         http.Response.ContentType = ContentType;
-        using GrpcCall call = new(http, stopping);
+        using GrpcCall call = new(http, limits, stopping);
         try
         {
             Status status = await RunAsync(call, handler).ConfigureAwait(false);
@@ -43,9 +42,9 @@ internal sealed partial class CallServer(int callsMax, ILogger log, Cancellation
 
     private async Task<Status> RunAsync(GrpcCall call, MethodHandler? handler)
     {
-        if (Interlocked.Increment(ref _calls) > callsMax)
+        if (Interlocked.Increment(ref _calls) > limits.CallsMax)
         {
-            return new Status(StatusCode.ResourceExhausted, $"{callsMax} calls are under way: try again later");
+            return new Status(StatusCode.ResourceExhausted, $"{limits.CallsMax} calls are under way: try again later");
         }
 
         try
@@ -113,7 +112,7 @@ internal sealed partial class CallServer(int callsMax, ILogger log, Cancellation
 
         try
         {
-            await response.CompleteAsync().WaitAsync(MessageLimits.WritePatience).ConfigureAwait(false);
+            await response.CompleteAsync().WaitAsync(call.Limits.WritePatience).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -126,7 +125,7 @@ internal sealed partial class CallServer(int callsMax, ILogger log, Cancellation
         write("grpc-status", ((int)status.StatusCode).ToString(CultureInfo.InvariantCulture));
         if (status.Detail.Length > 0)
         {
-            write("grpc-message", PercentEncoding.Encode(status.Detail));
+            write("grpc-message", PercentEncoding.Encode(Shorten(status.Detail)));
         }
 
         foreach (Metadata.Entry entry in call.ResponseTrailers)
@@ -134,6 +133,9 @@ internal sealed partial class CallServer(int callsMax, ILogger log, Cancellation
             write(entry.Key, MetadataHeaders.Format(entry));
         }
     }
+
+    private static string Shorten(string detail) =>
+        detail.Length <= MessageLimits.DetailLengthMax ? detail : detail[..MessageLimits.DetailLengthMax] + "...";
 
     /// <summary>Also with a suffix that names the message format, if it is ours; not grpc-web.</summary>
     private static bool IsGrpc(string? contentType)

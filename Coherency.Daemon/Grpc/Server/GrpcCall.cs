@@ -15,13 +15,16 @@ internal sealed class GrpcCall : ServerCallContext, IDisposable
     private DateTime _deadline = DateTime.MaxValue;
 
     /// <param name="stopping">Ends the call, as its client can.</param>
-    public GrpcCall(HttpContext http, CancellationToken stopping)
+    public GrpcCall(HttpContext http, CallLimits limits, CancellationToken stopping)
     {
         Http = http;
+        Limits = limits;
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, stopping);
     }
 
     public HttpContext Http { get; }
+
+    public CallLimits Limits { get; }
 
     /// <summary>How the messages of the request are compressed.</summary>
     public string RequestEncoding { get; private set; } = MessageFrame.Identity;

@@ -37,7 +37,7 @@ internal sealed class MessageReader<T>(GrpcCall call, MessageParser<T> parser) :
     public async Task<T> ReadOnlyOneAsync()
     {
         using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken);
-        patience.CancelAfter(MessageLimits.ReadPatience);
+        patience.CancelAfter(call.Limits.ReadPatience);
         if (!await MoveNext(patience.Token).ConfigureAwait(false))
         {
             throw new RpcException(new Status(StatusCode.Unimplemented, "the request holds no message: this method takes one"));

@@ -13,7 +13,7 @@ internal sealed class MessageWriter<T>(GrpcCall call) : IServerStreamWriter<T>
         PipeWriter body = call.Http.Response.BodyWriter;
         MessageFrame.Write(body, message, call.CompressesResponses);
         using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, call.CancellationToken);
-        patience.CancelAfter(MessageLimits.WritePatience);
+        patience.CancelAfter(call.Limits.WritePatience);
         try
         {
             await body.FlushAsync(patience.Token).ConfigureAwait(false);
