@@ -134,7 +134,7 @@ public sealed partial class HoldingsQuery
                 return null;
             }
 
-            Thread.Yield();
+            guest.Entries.LetRequestsPass();
         }
     }
 
@@ -142,7 +142,7 @@ public sealed partial class HoldingsQuery
     {
         while (entries.Scan(scan))
         {
-            Thread.Yield();
+            entries.LetRequestsPass();
         }
 
         return scan.Count;
