@@ -18,7 +18,7 @@ public sealed partial class HeldEntries
         SlotKey slot = SlotKey.Name(KeyOf(parent.Value), name);
         HeldStamp ofName = Stamp(slot, start, nameTimeout);
         HeldStamp ofAttributes = Stamp(SlotKey.Inode(KeyOf(child.Value)), start, attributeTimeout);
-        lock (_lock)
+        using (EnterForRequest())
         {
             if (_owner != owner || !TryGiveNode(child.Value, fileType, ofAttributes, out uint number))
             {
@@ -39,7 +39,7 @@ public sealed partial class HeldEntries
     public void GiveUnnamed(object owner, in HeldStart start, NodeId node, uint fileType, TimeSpan attributeTimeout)
     {
         HeldStamp stamp = Stamp(SlotKey.Inode(KeyOf(node.Value)), start, attributeTimeout);
-        lock (_lock)
+        using (EnterForRequest())
         {
             if (_owner == owner)
             {
@@ -53,7 +53,7 @@ public sealed partial class HeldEntries
     {
         SlotKey slot = SlotKey.Name(KeyOf(parent.Value), name);
         HeldStamp stamp = Stamp(slot, start, timeout);
-        lock (_lock)
+        using (EnterForRequest())
         {
             uint directory = _owner == owner ? FindNode(parent.Value) : 0;
             if (directory == 0)
@@ -77,7 +77,7 @@ public sealed partial class HeldEntries
     public void GiveAttributes(object owner, in HeldStart start, NodeId node, TimeSpan timeout)
     {
         HeldStamp stamp = Stamp(SlotKey.Inode(KeyOf(node.Value)), start, timeout);
-        lock (_lock)
+        using (EnterForRequest())
         {
             uint number = _owner == owner ? FindNode(node.Value) : 0;
             if (number != 0)
@@ -91,7 +91,7 @@ public sealed partial class HeldEntries
     public void GiveContent(object owner, in HeldStart start, NodeId node)
     {
         HeldStamp stamp = Stamp(SlotKey.Inode(KeyOf(node.Value)), start, TimeSpan.MaxValue);
-        lock (_lock)
+        using (EnterForRequest())
         {
             uint number = _owner == owner ? FindNode(node.Value) : 0;
             if (number != 0)
@@ -105,7 +105,7 @@ public sealed partial class HeldEntries
     /// <summary>The guest gave references back. With the last one goes the inode, and the names that lead to it or are in it.</summary>
     public void Forget(object owner, NodeId node, ulong count)
     {
-        lock (_lock)
+        using (EnterForRequest())
         {
             uint number = _owner == owner ? FindNode(node.Value) : 0;
             if (number != 0 && number != _root)

@@ -9,7 +9,7 @@ public sealed partial class HeldEntries
     /// <summary>The guest has made a name: what it knew of the directory itself, it has given up.</summary>
     public void ChangedDirectory(object owner, NodeId directory)
     {
-        lock (_lock)
+        using (EnterForRequest())
         {
             if (_owner == owner)
             {
@@ -22,7 +22,7 @@ public sealed partial class HeldEntries
     public void Removed(object owner, NodeId parent, ReadOnlySpan<byte> name)
     {
         SlotKey slot = SlotKey.Name(KeyOf(parent.Value), name);
-        lock (_lock)
+        using (EnterForRequest())
         {
             uint directory = _owner == owner ? FindNode(parent.Value) : 0;
             if (directory != 0)
@@ -46,7 +46,7 @@ public sealed partial class HeldEntries
         SlotKey newSlot = SlotKey.Name(KeyOf(newParent.Value), newName);
         HeldStamp stamp = exchanges ? Stamp(slot, start, forEver) : NotKept;
         HeldStamp newStamp = Stamp(newSlot, start, forEver);
-        lock (_lock)
+        using (EnterForRequest())
         {
             uint directory = _owner == owner ? FindNode(parent.Value) : 0;
             uint newDirectory = _owner == owner ? FindNode(newParent.Value) : 0;

@@ -24,7 +24,7 @@ public sealed partial class HeldEntries
         lock (_lock)
         {
             long end = Stopwatch.GetTimestamp() + HoldTicks;
-            while (scan.HasRoom && Stopwatch.GetTimestamp() < end)
+            while (scan.HasRoom && !IsWanted && Stopwatch.GetTimestamp() < end)
             {
                 HeldPhase phase = scan.Position.Phase;
                 uint recordsEnd = !scan.WantsPhase ? 0 : phase == HeldPhase.Names ? _names.End : _nodes.End;

@@ -24,7 +24,6 @@ public sealed partial class HeldEntries : IDisposable
     private readonly ChangeLog _log;
     private readonly HeldLimits _limits;
     private readonly ulong _slotMask;
-    private readonly Lock _lock = new();
     private readonly NativeRecords<HeldNode> _nodes;
     private readonly NativeRecords<HeldName> _names;
     private readonly NumberIndex<HeldNode> _nodeIndex;

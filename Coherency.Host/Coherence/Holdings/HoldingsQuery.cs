@@ -148,7 +148,7 @@ public sealed partial class HoldingsQuery
                 return null;
             }
 
-            Thread.Yield();
+            guest.Entries.LetRequestsPass();
         }
     }
 
@@ -156,7 +156,7 @@ public sealed partial class HoldingsQuery
     {
         while (entries.Scan(scan))
         {
-            Thread.Yield();
+            entries.LetRequestsPass();
         }
 
         return scan.Count;

@@ -12,8 +12,8 @@ namespace Coherency.Tests.Coherence.Holdings;
 [Collection(nameof(TimedTests))]
 public sealed class RecordingCostTests(ITestOutputHelper output)
 {
-    private const int Rounds = 40;
-    private const int RequestsPerRound = 1_000;
+    private const int Rounds = 200;
+    private const int RequestsPerRound = 200;
 
     [Fact]
     public void It_costs_a_request_little()
@@ -25,6 +25,35 @@ public sealed class RecordingCostTests(ITestOutputHelper output)
         Compare("GETATTR", recorded, plain, (guest, node) => guest.Fuse.GetAttr(node));
         Compare("LOOKUP", recorded, plain, (guest, _) => guest.Lookup("f"));
         Compare("LOOKUP of what is not there", recorded, plain, (guest, _) => guest.Lookup("none"));
+    }
+
+    [Fact]
+    public void What_is_written_down_again_takes_a_fraction_of_a_microsecond()
+    {
+        using HeldFixture fixture = new();
+        double name = double.MaxValue;
+        double attributes = double.MaxValue;
+        for (int round = 0; round < 20; round++)
+        {
+            name = Math.Min(name, MeasureOne(() => fixture.Give(1, "file-0000001.c"u8, 12345)));
+            attributes = Math.Min(attributes, MeasureOne(() => fixture.Held.GiveAttributes(fixture, fixture.Held.Start(), new NodeId(12345), TimeSpan.MaxValue)));
+        }
+
+        output.WriteLine($"an inode by its name: {name:F0} ns, attributes: {attributes:F0} ns");
+        Assert.True(name < 2_000);
+    }
+
+    /// <summary>Nanoseconds.</summary>
+    private static double MeasureOne(Action work)
+    {
+        const int Times = 50_000;
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < Times; i++)
+        {
+            work();
+        }
+
+        return Stopwatch.GetElapsedTime(start).TotalNanoseconds / Times;
     }
 
     [Fact]
@@ -93,24 +122,18 @@ public sealed class RecordingCostTests(ITestOutputHelper output)
 
     private void Compare(string what, HeldGuestClient recorded, HeldGuestClient plain, Action<HeldGuestClient, NodeId> request)
     {
-        double[] with = new double[Rounds];
-        double[] without = new double[Rounds];
+        double with = double.MaxValue;
+        double without = double.MaxValue;
         NodeId node = recorded.Lookup("f");
         plain.Lookup("f");
-        for (int round = -10; round < Rounds; round++)
+        for (int round = 0; round < Rounds; round++)
         {
-            double a = Measure(recorded, node, request);
-            double b = Measure(plain, node, request);
-            if (round >= 0)
-            {
-                (with[round], without[round]) = (a, b);
-            }
+            with = Math.Min(with, Measure(recorded, node, request));
+            without = Math.Min(without, Measure(plain, node, request));
         }
 
-        Array.Sort(with);
-        Array.Sort(without);
-        double ratio = with[Rounds / 4] / without[Rounds / 4];
-        output.WriteLine($"{what}: {with[Rounds / 4]:F2} us written down, {without[Rounds / 4]:F2} us not (lower quartiles of {Rounds} rounds of {RequestsPerRound}): {(ratio - 1) * 100:F1} %");
+        double ratio = with / without;
+        output.WriteLine($"{what}: {with:F2} us written down, {without:F2} us not (best of {Rounds} rounds of {RequestsPerRound}): {(ratio - 1) * 100:F1} %");
         Assert.True(ratio < 1.5, $"{what} takes {ratio:F2} times as long");
     }
 
