@@ -1,10 +1,10 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Coherency.Daemon.Admin.Listening;
-using Coherency.Daemon.Admin.Services;
 using Coherency.Daemon.Commands;
+using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Grpc.Server;
-using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Telemetry.Prometheus;
 using Coherency.Host.Passthrough;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -33,7 +33,7 @@ internal sealed partial class AdminServer : IAsyncDisposable
 
     /// <returns>Null when there is nothing to listen on.</returns>
     /// <exception cref="UsageException">An address cannot be used.</exception>
-    public static async Task<AdminServer?> StartAsync(AdminAddresses addresses, GuestServer guests, LogLevels levels, ILoggerFactory loggers)
+    public static async Task<AdminServer?> StartAsync(AdminAddresses addresses, IEnumerable<ServerServiceDefinition> services, PrometheusEndpoint metrics, ILoggerFactory loggers)
     {
         if (!addresses.Any)
         {
@@ -44,7 +44,8 @@ internal sealed partial class AdminServer : IAsyncDisposable
         WebApplication web = Build(addresses, loggers);
         CancellationTokenSource stopping = new();
         AdminServer server = new(web, stopping);
-        web.MapServices(new CallServer(new CallLimits(), log, stopping.Token), AdminServices.Of(guests, levels));
+        web.MapServices(new CallServer(new CallLimits(), log, stopping.Token), services);
+        metrics.MapTo(web);
         try
         {
             await web.StartAsync().ConfigureAwait(false);

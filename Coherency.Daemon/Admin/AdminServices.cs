@@ -3,6 +3,7 @@ using Coherency.Daemon.Admin.Services;
 using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Grpc.Services;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Reports;
 using Google.Protobuf.Reflection;
 using Grpc.Health.V1;
 using Grpc.Reflection.V1;
@@ -17,13 +18,13 @@ internal static class AdminServices
     private static readonly FileDescriptor[] Files =
         [AdminReflection.Descriptor, HealthReflection.Descriptor, ReflectionReflection.Descriptor];
 
-    public static IEnumerable<ServerServiceDefinition> Of(GuestServer guests, LogLevels levels)
+    public static IEnumerable<ServerServiceDefinition> Of(DaemonReports reports, LogLevels levels, Uri? dashboard)
     {
         ReflectionService reflection = new(Files);
         return
         [
-            AdminMethods.BindService(new AdminService(guests, levels)),
-            Health.BindService(new HealthService(guests)),
+            AdminMethods.BindService(new AdminService(reports, levels, dashboard)),
+            Health.BindService(new HealthService(reports.Server)),
             ServerReflection.BindService(reflection),
             ServerReflection.BindService(reflection, ServerReflection.OlderServiceName),
         ];

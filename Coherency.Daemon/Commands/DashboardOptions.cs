@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Net;
-using Coherency.Daemon.Dashboard;
 
 namespace Coherency.Daemon.Commands;
 
@@ -16,6 +14,5 @@ internal sealed class DashboardOptions
     public void AddTo(Command command) => command.Options.Add(_dashboard);
 
     /// <returns>Null for none.</returns>
-    /// <exception cref="UsageException">It is no port, or of another address than the loopback's.</exception>
-    public IPEndPoint? Read(ParseResult parsed) => parsed.GetValue(_dashboard) is { } text ? DashboardAddress.Parse(text) : null;
+    public string? Read(ParseResult parsed) => parsed.GetValue(_dashboard);
 }

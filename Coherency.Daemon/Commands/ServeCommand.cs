@@ -10,6 +10,7 @@ internal sealed class ServeCommand : Command
     private readonly ShareOptions _share = new();
     private readonly LoggingOptions _logging = new();
     private readonly AdminListenOptions _admin = new();
+    private readonly DashboardOptions _dashboard = new();
     private readonly Option<string[]> _guests = new("--guest", "-g") { Description = "A guest and the socket that its VMM connects to; repeat for each guest", HelpName = "NAME=SOCKET" };
     private readonly Option<string?> _tag = new("--tag") { Description = "What guests mount; the directory's name when not given", HelpName = "TAG" };
     private readonly Option<string?> _config = new("--config") { Description = "Several shares and guests, with every option, from a JSON file", HelpName = "FILE" };
@@ -39,13 +40,18 @@ internal sealed class ServeCommand : Command
         }
 
         _admin.AddTo(this);
+        _dashboard.AddTo(this);
         SetAction((parsed, cancellation) => ServeHost.RunAsync(ReadAll(parsed), _logging.Read(parsed), cancellation));
     }
 
     private ServeConfiguration ReadAll(ParseResult parsed)
     {
         ServeConfiguration configuration = ReadConfiguration(parsed);
-        return configuration with { Admin = _admin.Read(parsed, configuration.Admin) };
+        return configuration with
+        {
+            Admin = _admin.Read(parsed, configuration.Admin),
+            Dashboard = _dashboard.Read(parsed) ?? configuration.Dashboard,
+        };
     }
 
     private ServeConfiguration ReadConfiguration(ParseResult parsed)

@@ -10,6 +10,9 @@ public sealed record ServeConfiguration
     public required IReadOnlyList<ShareConfiguration> Shares { get; init; }
 
     public AdminConfiguration Admin { get; set; } = new();
+
+    /// <summary>PORT, or ADDRESS:PORT of the loopback, where a page is served; none when not given.</summary>
+    public string? Dashboard { get; set; }
 }
 
 /// <summary>One shared directory and its guests. Property names are those of the command line's options.</summary>

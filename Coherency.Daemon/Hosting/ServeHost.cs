@@ -2,6 +2,9 @@ using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Dashboard;
+using Coherency.Daemon.Grpc;
+using Coherency.Daemon.Reports;
 using Coherency.Daemon.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -25,8 +28,10 @@ internal static partial class ServeHost
         AdminAddresses addresses = AdminAddresses.Of(configuration.Admin, loggers.CreateLogger("coherencyd.admin"));
         using GuestServer server = new(configuration, loggers);
         using DaemonTelemetry telemetry = new(server, settings);
-        LogLevels levels = host.Services.GetRequiredService<LogLevels>();
-        await using AdminServer? admin = await AdminServer.StartAsync(addresses, server, levels, loggers).ConfigureAwait(false);
+        DaemonReports reports = new(server);
+        await using DashboardServer? dashboard = await StartDashboardAsync(configuration.Dashboard, reports, logging, cancellation).ConfigureAwait(false);
+        IEnumerable<ServerServiceDefinition> services = AdminServices.Of(reports, host.Services.GetRequiredService<LogLevels>(), dashboard?.Address);
+        await using AdminServer? admin = await AdminServer.StartAsync(addresses, services, telemetry.Prometheus, loggers).ConfigureAwait(false);
         await host.StartAsync(cancellation).ConfigureAwait(false);
         foreach (string line in QemuArguments.Describe(configuration))
         {
@@ -41,6 +46,26 @@ internal static partial class ServeHost
         ILogger log = loggers.CreateLogger("coherencyd");
         LogStopping(log, requests);
         return CommandLine.Success;
+    }
+
+    private static async Task<DashboardServer?> StartDashboardAsync(
+        string? address, DaemonReports reports, LogSettings logging, CancellationToken cancellation)
+    {
+        if (address is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            RequestHistory history = new(TimeProvider.System);
+            return await DashboardServer.StartAsync(
+                DashboardAddress.Parse(address), new DaemonDashboardData(reports), history, logging, cancellation).ConfigureAwait(false);
+        }
+        catch (IOException inUse)
+        {
+            throw new UsageException($"--dashboard {address}: {inUse.Message}");
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Stopping after {Requests} requests")]

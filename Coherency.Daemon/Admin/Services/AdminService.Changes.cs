@@ -18,8 +18,8 @@ internal sealed partial class AdminService
         RequireHoldings();
         InspectedObject? inspected = request.WhatCase switch
         {
-            V1.InspectRequest.WhatOneofCase.Path => _holdings.Inspect(share.Directory, request.Path.Trim('/')),
-            V1.InspectRequest.WhatOneofCase.NodeId => _holdings.Inspect(share.Directory, new NodeId(request.NodeId)),
+            V1.InspectRequest.WhatOneofCase.Path => reports.Holdings.Inspect(share.Directory, request.Path.Trim('/')),
+            V1.InspectRequest.WhatOneofCase.NodeId => reports.Holdings.Inspect(share.Directory, new NodeId(request.NodeId)),
             _ => throw new RpcException(new Status(StatusCode.InvalidArgument, "say what to inspect: a path in the share, or a node id")),
         };
         return inspected is not null
@@ -38,7 +38,7 @@ internal sealed partial class AdminService
         long position = log.Next;
         while (true)
         {
-            IReadOnlyList<ChangeReport> changes = _holdings.ReadChanges(log, ref position, out long missed);
+            IReadOnlyList<ChangeReport> changes = reports.Holdings.ReadChanges(log, ref position, out long missed);
             V1.WatchChangesResponse response = new() { Dropped = (ulong)missed };
             response.Changes.AddRange(changes.Where(change => IsWanted(change, guest, prefix)).Select(HoldingsDescriber.Describe));
             if (response.Changes.Count > 0 || missed > 0)

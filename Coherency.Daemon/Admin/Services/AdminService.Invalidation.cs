@@ -40,7 +40,7 @@ internal sealed partial class AdminService
                 StatusCode.FailedPrecondition, $"{guest.Name} cannot be told: it has no version table and believes what it caches until its timeouts end"));
         }
 
-        ServedGuest[] told = [.. server.Guests
+        ServedGuest[] told = [.. _server.Guests
             .Where(one => one.View is not null && (share is null || one.Share == share) && (guest is null || one == guest))];
         foreach (ServedGuest one in told)
         {
@@ -55,7 +55,7 @@ internal sealed partial class AdminService
     {
         RequireHoldings();
         HashSet<SlotKey> slots = [];
-        foreach (HeldGuest guest in _holdings.Guests.Where(guest => guest.Share == share.Directory))
+        foreach (HeldGuest guest in reports.Holdings.Guests.Where(guest => guest.Share == share.Directory))
         {
             HoldingsQuery.CollectSlots(guest.Entries, path, slots);
         }

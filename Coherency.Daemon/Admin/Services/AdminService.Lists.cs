@@ -10,9 +10,9 @@ internal sealed partial class AdminService
     public override Task<V1.ListSharesResponse> ListShares(V1.ListSharesRequest request, ServerCallContext context)
     {
         V1.ListSharesResponse response = new();
-        foreach (ServedShare share in server.ServedShares)
+        foreach (ServedShare share in _server.ServedShares)
         {
-            response.Shares.Add(Describer.Describe(share, server.Guests.Where(guest => guest.Share == share)));
+            response.Shares.Add(Describer.Describe(share, _server.Guests.Where(guest => guest.Share == share)));
         }
 
         return Task.FromResult(response);
@@ -22,7 +22,7 @@ internal sealed partial class AdminService
     {
         ServedShare? only = request.Share.Length == 0 ? null : ShareOf(request.Share);
         V1.ListGuestsResponse response = new();
-        foreach (ServedGuest guest in server.Guests.Where(guest => only is null || guest.Share == only))
+        foreach (ServedGuest guest in _server.Guests.Where(guest => only is null || guest.Share == only))
         {
             V1.Guest described = Describer.Describe(guest);
             if (guest.Held is { } held)

@@ -10,9 +10,6 @@ internal sealed partial class AdminService
     /// <summary>Entries of one message.</summary>
     private const int EntriesPerMessage = 256;
 
-    private readonly HoldingsQuery _holdings = new(
-        from guest in server.Guests let held = guest.Held where held is not null select new HeldGuest(guest.Name, guest.Share.Directory, held));
-
     public override async Task ListStaleEntries(
         V1.ListStaleEntriesRequest request, IServerStreamWriter<V1.ListStaleEntriesResponse> responseStream, ServerCallContext context)
     {
@@ -22,7 +19,7 @@ internal sealed partial class AdminService
         }
 
         StaleFilter filter = ToFilter(request);
-        StaleFollower? follower = request.Follow ? new StaleFollower(filter, [.. _holdings.Guests.Select(guest => guest.Entries.Log).Distinct()]) : null;
+        StaleFollower? follower = request.Follow ? new StaleFollower(filter, [.. reports.Holdings.Guests.Select(guest => guest.Entries.Log).Distinct()]) : null;
         await SendStaleAsync(request, filter, entry => follower?.IsNew(entry) != false, responseStream, context).ConfigureAwait(false);
         while (follower is not null)
         {
@@ -59,7 +56,7 @@ internal sealed partial class AdminService
         while (token is not null && left > 0);
     }
 
-    private StalePage ListStale(StaleFilter filter, int most, string? token) => _holdings.TryListStale(filter, most, token, out StalePage page)
+    private StalePage ListStale(StaleFilter filter, int most, string? token) => reports.Holdings.TryListStale(filter, most, token, out StalePage page)
         ? page
         : throw new RpcException(new Status(StatusCode.InvalidArgument, $"the page token '{token}' is none: pass the next_page_token of the page before, or none for the first page"));
 
@@ -78,7 +75,7 @@ internal sealed partial class AdminService
         return new StaleFilter
         {
             Guests = guest is not null ? [guest.Name]
-                : share is not null ? [.. server.Guests.Where(one => one.Share == share).Select(one => one.Name)]
+                : share is not null ? [.. _server.Guests.Where(one => one.Share == share).Select(one => one.Name)]
                 : null,
             PathPrefix = request.PathPrefix.Trim('/'),
             Kinds = kinds,
@@ -118,7 +115,7 @@ internal sealed partial class AdminService
 
     private void RequireHoldings()
     {
-        if (_holdings.Guests.Count == 0)
+        if (reports.Holdings.Guests.Count == 0)
         {
             throw new RpcException(new Status(StatusCode.FailedPrecondition, "the daemon was told not to record what guests hold: start it without --no-holdings"));
         }

@@ -22,6 +22,10 @@ internal sealed partial class AdminService
         return Task.FromResult(new V1.SetLogLevelResponse { PreviousLevel = LevelNames[(int)previous] });
     }
 
+    public override Task<V1.GetDashboardResponse> GetDashboard(V1.GetDashboardRequest request, ServerCallContext context) => dashboard is not null
+        ? Task.FromResult(new V1.GetDashboardResponse { Url = dashboard.AbsoluteUri })
+        : throw new RpcException(new Status(StatusCode.FailedPrecondition, "the daemon serves no dashboard: start it with --dashboard PORT"));
+
     public override Task<V1.DisconnectGuestResponse> DisconnectGuest(V1.DisconnectGuestRequest request, ServerCallContext context) =>
         Task.FromResult(new V1.DisconnectGuestResponse { WasConnected = EndpointOf(request.Guest).Disconnect() });
 

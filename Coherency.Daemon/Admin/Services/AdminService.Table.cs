@@ -1,8 +1,8 @@
 using Coherency.Core.Versioning;
 using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Reports;
 using Coherency.Host.Coherence;
-using Coherency.Host.Coherence.Holdings;
 using Google.Protobuf.WellKnownTypes;
 using V1 = Coherency.Admin.V1;
 
@@ -11,9 +11,6 @@ namespace Coherency.Daemon.Admin.Services;
 internal sealed partial class AdminService
 {
     private const int HeatBucketsMax = 4096;
-
-    private readonly Dictionary<ServedGuest, TableMoves> _moves =
-        server.Guests.Where(guest => guest.Table is not null).ToDictionary(guest => guest, guest => new TableMoves(guest.Table!.Table));
 
     public override async Task<V1.GetTableResponse> GetTable(V1.GetTableRequest request, ServerCallContext context)
     {
@@ -31,35 +28,27 @@ internal sealed partial class AdminService
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"{request.HeatBuckets} heat buckets: 0 to {bucketsMax} are possible"));
         }
 
-        ulong[] heat = new ulong[buckets];
-        // A table of the largest size takes a while to look at.
-        TableRate rate = await _moves[guest].LookAsync(heat, context.CancellationToken).ConfigureAwait(false);
-        return Describe(guest, view.Table, rate, heat);
+        TableReport report = await reports.Tables.LookAsync(guest, buckets, context.CancellationToken).ConfigureAwait(false);
+        return Describe(guest, view.Table, report);
     }
 
-    private static V1.GetTableResponse Describe(ServedGuest guest, VersionTableWriter table, TableRate rate, ulong[] heat)
+    private static V1.GetTableResponse Describe(ServedGuest guest, VersionTableWriter table, TableReport report)
     {
         V1.GetTableResponse response = new()
         {
             Slots = (ulong)table.SlotCount,
-            Moves = rate.Moves,
-            MovesPerSecond = rate.MovesPerSecond,
-            SlotsInChange = (ulong)rate.SlotsInChange,
+            Moves = report.Rate.Moves,
+            MovesPerSecond = report.Rate.MovesPerSecond,
+            SlotsInChange = (ulong)report.Rate.SlotsInChange,
+            HeldEntries = (ulong)report.HeldEntries,
+            OccupiedSlots = (ulong)report.OccupiedSlots,
+            ExpectedFalseStalePerSecond = report.ExpectedFalseStalePerSecond,
             Epoch = table.Epoch,
             HeartbeatAge = table.HeartbeatAge is { } age ? Duration.FromTimeSpan(age) : null,
             HeartbeatBound = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(Heartbeat.BoundMs)),
             Path = Configuration.ConfigurationFile.TablePathOf(guest.Share.Configuration, ConfigurationOf(guest)),
         };
-        response.Heat.AddRange(heat);
-        if (guest.Held is { } held)
-        {
-            long entries = HoldingsQuery.CountHeld(held);
-            response.HeldEntries = (ulong)entries;
-            response.OccupiedSlots = (ulong)HoldingsQuery.CountOccupiedSlots(held);
-            // Every move hits a given slot with the same probability; a slot that moves makes all that hash to it stale.
-            response.ExpectedFalseStalePerSecond = rate.MovesPerSecond * entries / table.SlotCount;
-        }
-
+        response.Heat.AddRange(report.Heat);
         return response;
     }
 

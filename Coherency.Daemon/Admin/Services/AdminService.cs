@@ -1,22 +1,25 @@
 using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Reports;
 using AdminBase = Coherency.Daemon.Grpc.Services.Admin.AdminBase;
 
 namespace Coherency.Daemon.Admin.Services;
 
 /// <summary>Answers what protos/coherency/admin/v1/admin.proto asks; a file for each group of methods.</summary>
-internal sealed partial class AdminService(GuestServer server, LogLevels levels) : AdminBase
+internal sealed partial class AdminService(DaemonReports reports, LogLevels levels, Uri? dashboard) : AdminBase
 {
+    private readonly GuestServer _server = reports.Server;
+
     /// <exception cref="RpcException">There is no such guest.</exception>
     private ServedGuest GuestOf(string name)
     {
         if (name.Length == 0)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"say which guest: {Names(server.Guests.Select(guest => guest.Name))}"));
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"say which guest: {Names(_server.Guests.Select(guest => guest.Name))}"));
         }
 
-        return server.Guests.FirstOrDefault(guest => guest.Name == name)
-            ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no guest {name}, but {Names(server.Guests.Select(guest => guest.Name))}"));
+        return _server.Guests.FirstOrDefault(guest => guest.Name == name)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no guest {name}, but {Names(_server.Guests.Select(guest => guest.Name))}"));
     }
 
     /// <summary>The share of a directory, as it was given or as a whole path; of an empty one the only share.</summary>
@@ -25,17 +28,17 @@ internal sealed partial class AdminService(GuestServer server, LogLevels levels)
     {
         if (directory.Length == 0)
         {
-            return server.ServedShares is [ServedShare only]
+            return _server.ServedShares is [ServedShare only]
                 ? only
                 : throw new RpcException(new Status(StatusCode.InvalidArgument, $"say which share: {Names(Directories)}"));
         }
 
-        return server.ServedShares.FirstOrDefault(share => share.Directory == directory)
-            ?? server.ServedShares.FirstOrDefault(share => IsSamePath(share.Directory, directory))
+        return _server.ServedShares.FirstOrDefault(share => share.Directory == directory)
+            ?? _server.ServedShares.FirstOrDefault(share => IsSamePath(share.Directory, directory))
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"there is no share {directory}, but {Names(Directories)}"));
     }
 
-    private IEnumerable<string> Directories => server.ServedShares.Select(share => share.Directory);
+    private IEnumerable<string> Directories => _server.ServedShares.Select(share => share.Directory);
 
     private static bool IsSamePath(string one, string other) =>
         Path.IsPathRooted(other)

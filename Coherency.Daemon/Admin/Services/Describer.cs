@@ -17,7 +17,7 @@ internal static class Describer
         V1.Share described = new()
         {
             Directory = share.Directory,
-            Tag = configuration.Guests is [GuestConfiguration first, ..] ? ConfigurationFile.TagOf(configuration, first with { Tag = null }) : "",
+            Tag = TagOf(configuration),
             Cache = Translate(configuration.Cache),
             HostWatch = Translate(share.Watcher?.State),
             Readonly = configuration.Readonly,
@@ -36,8 +36,8 @@ internal static class Describer
         Share = guest.Share.Directory,
         Socket = guest.Address,
         Cache = Translate(guest.Cache),
-        Coherent = guest.Table is { IsAttached: true } || (guest.Mount is not null && guest.Session.ProtocolMinor != 0),
-        FuseVersion = guest.Session.ProtocolMinor is not 0 and uint minor ? $"7.{minor}" : "",
+        Coherent = IsCoherent(guest),
+        FuseVersion = FuseVersionOf(guest),
         Queues = (uint)(guest.Endpoint?.QueuesInUse ?? 0),
         Requests = (ulong)guest.Session.Counters.Total,
         MalformedRequests = (ulong)guest.Session.Counters.Malformed,
@@ -45,6 +45,17 @@ internal static class Describer
         OpenFiles = (ulong)(guest.Files?.OpenHandles ?? 0),
         ConnectedAt = guest.Endpoint?.ConnectedAt is { } since ? Timestamp.FromDateTimeOffset(since) : null,
     };
+
+    /// <summary>What guests of a share mount that have no tag of their own.</summary>
+    public static string TagOf(ShareConfiguration configuration) =>
+        configuration.Guests is [GuestConfiguration first, ..] ? ConfigurationFile.TagOf(configuration, first with { Tag = null }) : "";
+
+    /// <summary>May cache for ever: it consults its table, or is told of every change.</summary>
+    public static bool IsCoherent(ServedGuest guest) =>
+        guest.Table is { IsAttached: true } || (guest.Mount is not null && guest.Session.ProtocolMinor != 0);
+
+    /// <summary>Empty before the guest has mounted.</summary>
+    public static string FuseVersionOf(ServedGuest guest) => guest.Session.ProtocolMinor is not 0 and uint minor ? $"7.{minor}" : "";
 
     public static V1.GuestState StateOf(ServedGuest guest)
     {

@@ -20,7 +20,7 @@ internal sealed class AdminCommand : Command
             [
                 new StatusCommand(options), new GuestsCommand(options), new TableCommand(options), new StaleCommand(options),
                 new InspectCommand(options), new WatchCommand(options), new InvalidateCommand(options), new LogLevelCommand(options),
-                new DisconnectCommand(options), new DrainCommand(options),
+                new DisconnectCommand(options), new DrainCommand(options), new DashboardCommand(options),
             ])
         {
             Subcommands.Add(command);

@@ -39,6 +39,9 @@ public static partial class Admin
         public virtual Task<DisconnectGuestResponse> DisconnectGuest(DisconnectGuestRequest request, ServerCallContext context) =>
             throw Unimplemented.Of(context);
 
+        public virtual Task<GetDashboardResponse> GetDashboard(GetDashboardRequest request, ServerCallContext context) =>
+            throw Unimplemented.Of(context);
+
         public virtual Task<DrainGuestResponse> DrainGuest(DrainGuestRequest request, ServerCallContext context) =>
             throw Unimplemented.Of(context);
     }

@@ -37,6 +37,9 @@ public static partial class Admin
     public static readonly Method<DisconnectGuestRequest, DisconnectGuestResponse> DisconnectGuest =
         new(MethodType.Unary, ServiceName, nameof(DisconnectGuest), DisconnectGuestRequest.Parser, DisconnectGuestResponse.Parser);
 
+    public static readonly Method<GetDashboardRequest, GetDashboardResponse> GetDashboard =
+        new(MethodType.Unary, ServiceName, nameof(GetDashboard), GetDashboardRequest.Parser, GetDashboardResponse.Parser);
+
     public static readonly Method<DrainGuestRequest, DrainGuestResponse> DrainGuest =
         new(MethodType.Unary, ServiceName, nameof(DrainGuest), DrainGuestRequest.Parser, DrainGuestResponse.Parser);
 
@@ -51,6 +54,7 @@ public static partial class Admin
         .AddMethod(InvalidateAll, service.InvalidateAll)
         .AddMethod(SetLogLevel, service.SetLogLevel)
         .AddMethod(DisconnectGuest, service.DisconnectGuest)
+        .AddMethod(GetDashboard, service.GetDashboard)
         .AddMethod(DrainGuest, service.DrainGuest)
         .Build();
 }

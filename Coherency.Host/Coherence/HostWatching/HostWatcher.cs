@@ -38,6 +38,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     private readonly byte[] _events = new byte[SlotBatch.EventBytesMax];
     private readonly Thread _thread;
     private volatile WatchState _state;
+    private long _timesLost;
     private volatile bool _stopping;
     private long _toldAt;
     private bool _leftBehind;
@@ -78,6 +79,9 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     /// has measured that too).
     /// </summary>
     public DurationRecorder Delay { get; } = new();
+
+    /// <summary>How often the kernel lost events, and everything that clients had cached was given up.</summary>
+    public long TimesLost => Volatile.Read(ref _timesLost);
 
     /// <summary>The thread works. When it does not, nobody may believe that the table says all.</summary>
     public bool IsAlive => Environment.TickCount64 - Volatile.Read(ref _lastTurnMs) < AliveBoundMs;
@@ -206,6 +210,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         {
             LogLost(_log, _share.Options.SharedDirectory);
             _changes.Lost();
+            Interlocked.Increment(ref _timesLost);
         }
         else if (_batch.Slots.Length > 0)
         {

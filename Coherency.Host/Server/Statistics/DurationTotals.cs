@@ -11,6 +11,23 @@ public sealed class DurationTotals
 
     public long Count => Counts.Sum();
 
+    /// <summary>The bound of the bucket that a quantile is in; null when nothing was counted.</summary>
+    public TimeSpan? Quantile(double quantile)
+    {
+        double before = quantile * Count;
+        long seen = 0;
+        for (int bucket = 0; bucket < Counts.Length; bucket++)
+        {
+            seen += Counts[bucket];
+            if (seen > 0 && seen >= before)
+            {
+                return TimeSpan.FromTicks(DurationBuckets.Bounds[Math.Min(bucket, DurationBuckets.Bounds.Length - 1)] / TimeSpan.NanosecondsPerTick);
+            }
+        }
+
+        return null;
+    }
+
     internal void Add(int bucket, long count, long nanoseconds)
     {
         Counts[bucket] += count;

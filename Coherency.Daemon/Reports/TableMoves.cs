@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Coherency.Core.Versioning;
 
-namespace Coherency.Daemon.Admin.Services;
+namespace Coherency.Daemon.Reports;
 
 /// <summary>What a look at a table has found.</summary>
 /// <param name="Moves">Since the daemon opened the table.</param>
