@@ -12,8 +12,12 @@ public sealed class CoherencydProcess : DaemonProcess
             Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"),
             "serve", "--shared-dir", sharedDirectory, "--tag", Tag,
             "--cache", cache,
+            "--admin-socket", AdminSocketIn(workFolder),
             .. guests.SelectMany(guest => new[] { "--guest", $"{guest}={SocketOf(guest)}" }),
         ]);
+
+    /// <summary>Where <c>coherencyd admin</c> finds the daemon that works in a folder.</summary>
+    public static string AdminSocketIn(string workFolder) => Path.Combine(workFolder, "admin.sock");
 
     public override bool IsRunning => !_process.HasExited;
 

@@ -1,0 +1,159 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>
+/// What <c>coherencyd admin</c> tells of two virtual machines: which of them holds what that is no longer true, and who made it
+/// so. COHERENCY_ADMIN_TRANSCRIPT names a file for what people would see, the source of docs/admin.md.
+/// </summary>
+[Trait("Category", "Vm")]
+[Collection(TimedTests.Name)]
+public sealed class StaleEntryTests(ITestOutputHelper output) : IAsyncLifetime
+{
+    private const string Mount = TwoGuests.MountPoint;
+
+    private static readonly string[] Names = ["web", "build"];
+
+    private readonly string _work = Directory.CreateTempSubdirectory("coherency-stale-").FullName;
+    private readonly Dictionary<string, VirtualMachine> _guests = [];
+    private CoherencydProcess _daemon = null!;
+
+    private string Shared => Path.Combine(_work, "shared");
+
+    public async Task InitializeAsync()
+    {
+        foreach (string name in (string[])["src/lib.c", "src/main.c", "src/old.c", "docs/index.md"])
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(Shared, name))!);
+            File.WriteAllText(Path.Combine(Shared, name), "text");
+        }
+
+        _daemon = await CoherencydProcess.LaunchAsync(Shared, _work, Names, "coherent");
+        foreach (string name in Names)
+        {
+            _guests[name] = await VirtualMachine.BootAsync(new VirtualMachineSettings
+            {
+                Name = name,
+                Image = VirtualMachineImage.Stable,
+                WorkFolder = _work,
+                DaemonSocket = _daemon.SocketOf(name),
+                Tag = DaemonProcess.Tag,
+                TableFile = _daemon.SocketOf(name) + ".table",
+            });
+            await _guests[name].ExpectAsync($"mount -t coherency {DaemonProcess.Tag} {Mount}");
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (VirtualMachine guest in _guests.Values)
+        {
+            await guest.DisposeAsync();
+        }
+
+        await _daemon.DisposeAsync();
+        Directory.Delete(_work, recursive: true);
+    }
+
+    [Fact]
+    public async Task The_administration_tells_who_holds_what_is_stale_and_who_made_it_so()
+    {
+        await Web($"ls -lR {Mount} >/dev/null; cat {Mount}/src/*.c >/dev/null; [ ! -e {Mount}/src/new.c ]");
+        Assert.Empty(Stale());
+
+        await Build($"mv {Mount}/src/old.c {Mount}/src/new.c; echo changed >{Mount}/src/main.c");
+        int pid = int.Parse(await HostShell.ExpectAsync($"echo $$; exec chmod 600 {Shared}/docs/index.md"), CultureInfo.InvariantCulture);
+        await EventuallyAsync(() => Stale().Exists(entry => PathOf(entry) == "docs/index.md"));
+
+        List<JsonNode> stale = Stale();
+        Assert.All(stale, entry => Assert.Equal("web", entry["guest"]!.GetValue<string>()));
+        JsonNode renamed = Find(stale, "src/old.c", "ENTRY_KIND_DENTRY");
+        Assert.StartsWith("RENAME", renamed["cause"]!["operation"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal("build", renamed["cause"]!["actor"]!["guest"]!.GetValue<string>());
+        Assert.StartsWith("RENAME", Find(stale, "src/new.c", "ENTRY_KIND_NEGATIVE_DENTRY")["cause"]!["operation"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal("build", Find(stale, "src/main.c", "ENTRY_KIND_ATTRIBUTES")["cause"]!["actor"]!["guest"]!.GetValue<string>());
+        Assert.Equal("build", Find(stale, "src", "ENTRY_KIND_DIRECTORY")["cause"]!["actor"]!["guest"]!.GetValue<string>());
+        JsonNode changed = Find(stale, "docs/index.md", "ENTRY_KIND_ATTRIBUTES")["cause"]!;
+        Assert.Equal("HOST_ATTRIBUTES", changed["operation"]!.GetValue<string>());
+        Assert.Equal(pid, changed["actor"]!["host"]!["pid"]!.GetValue<int>());
+        Assert.Equal("chmod", changed["actor"]!["host"]!["command"]!.GetValue<string>());
+        Transcribe("status");
+        Transcribe("guests");
+        Transcribe("stale");
+        Transcribe("stale --guest web --path src --kind dentry --json");
+        Transcribe("inspect src/main.c");
+        Transcribe("table web");
+
+        // Whoever looks again holds what is true.
+        await Web($"ls -lR {Mount} >/dev/null; [ -e {Mount}/src/new.c ]; [ ! -e {Mount}/src/old.c ]");
+        Assert.Empty(Stale());
+        await InvalidateAsync();
+        foreach (VirtualMachine guest in _guests.Values)
+        {
+            guest.AssertKernelIsSound();
+        }
+    }
+
+    private async Task InvalidateAsync()
+    {
+        Transcribe("invalidate src --recursive");
+        Assert.Contains(Stale(), entry => PathOf(entry) == "src/main.c" && entry["cause"]!["operation"]!.GetValue<string>() == "INVALIDATE");
+        Assert.DoesNotContain(Stale(), entry => PathOf(entry).StartsWith("docs", StringComparison.Ordinal));
+        Transcribe("invalidate --all");
+        Assert.Contains(Stale(), entry => PathOf(entry).StartsWith("docs", StringComparison.Ordinal));
+        await Web($"ls -lR {Mount} >/dev/null");
+        Transcribe("log-level debug");
+        Transcribe("drain build");
+        Transcribe("guests");
+    }
+
+    private Task<string> Web(string command) => _guests["web"].ExpectAsync(command);
+
+    private Task<string> Build(string command) => _guests["build"].ExpectAsync(command);
+
+    private List<JsonNode> Stale() =>
+        [.. Admin("stale", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+
+    private static string PathOf(JsonNode entry) => entry["path"]!.GetValue<string>();
+
+    private static JsonNode Find(List<JsonNode> entries, string path, string kind) => Assert.Single(
+        entries, entry => PathOf(entry) == path && entry["kind"]!.GetValue<string>() == kind);
+
+    private static async Task EventuallyAsync(Func<bool> isReached)
+    {
+        for (int i = 0; i < 100 && !isReached(); i++)
+        {
+            await Task.Delay(50);
+        }
+    }
+
+    private void Transcribe(string arguments)
+    {
+        string printed = Admin(arguments.Split(' '));
+        output.WriteLine($"$ coherencyd admin {arguments}\n{printed}");
+        if (Environment.GetEnvironmentVariable("COHERENCY_ADMIN_TRANSCRIPT") is { Length: > 0 } file)
+        {
+            File.AppendAllText(file, $"$ coherencyd admin {arguments}\n{printed}\n");
+        }
+    }
+
+    /// <summary>What a command prints that must succeed.</summary>
+    private string Admin(params string[] arguments)
+    {
+        using System.Diagnostics.Process process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
+            "dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"), "admin", .. arguments, "--socket", CoherencydProcess.AdminSocketIn(_work)])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string printed = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"coherencyd admin {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors.Result}");
+        return printed;
+    }
+}
