@@ -27,8 +27,7 @@ internal sealed partial class AdminService
             V1.Guest described = Describer.Describe(guest);
             if (guest.Held is { } held)
             {
-                HeldCounts counts = held.Counts;
-                described.HeldEntries = (ulong)(counts.Names + counts.Nodes);
+                described.HeldEntries = (ulong)HoldingsQuery.CountHeld(held);
                 if (request.CountStale)
                 {
                     described.StaleEntries = (ulong)HoldingsQuery.CountStale(held);
