@@ -25,7 +25,13 @@ export class Feed {
   constructor(sources, report) {
     this.#sources = sources.map((source) => ({ ...source, due: 0, taken: 0 }));
     this.#report = report;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.refresh()));
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) {
+        this.#stop();
+      } else if (!this.#paused) {
+        this.refresh();
+      }
+    });
   }
 
   get paused() {
