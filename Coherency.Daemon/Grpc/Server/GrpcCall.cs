@@ -46,7 +46,9 @@ internal sealed class GrpcCall : ServerCallContext, IDisposable
 
     public override DateTime Deadline => _deadline;
 
-    public bool IsPastDeadline => DateTime.UtcNow >= _deadline;
+    /// <summary>By the timer that ended the call, which may be ahead of the clock.</summary>
+    public bool IsPastDeadline =>
+        _deadline != DateTime.MaxValue && _cancellation.IsCancellationRequested && !Http.RequestAborted.IsCancellationRequested;
 
     public override Metadata RequestHeaders => _requestHeaders ??= MetadataHeaders.Read(Http.Request.Headers);
 
