@@ -11,8 +11,8 @@ public sealed partial class HeldEntries
     /// <summary>How long a scan keeps requests waiting at a time; a path that is made may add some microseconds.</summary>
     private const int HoldMicroseconds = 30;
 
-    /// <summary>Records between two looks at the clock.</summary>
-    private const uint RecordsPerLook = 32;
+    /// <summary>Records between two looks at the clock, and at whether a request waits.</summary>
+    private const uint RecordsPerLook = 16;
 
     private static readonly long HoldTicks = Stopwatch.Frequency * HoldMicroseconds / 1_000_000;
 

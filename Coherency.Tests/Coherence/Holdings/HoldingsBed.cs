@@ -58,7 +58,7 @@ internal sealed class HoldingsBed : IDisposable
     /// <param name="cache">Coherent: it attaches, and may cache for ever.</param>
     public HeldGuestClient Connect(string name, CacheMode cache = CacheMode.Coherent, bool isRecorded = true, HeldLimits? limits = null)
     {
-        TableView view = new(Group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", Share.RootKey, Slots, 1000))) { Name = name };
+        TableView view = CreateView(name);
         HeldEntries? held = isRecorded ? new HeldEntries(view, limits) : null;
         bool isCoherent = cache == CacheMode.Coherent;
         SessionOptions options = new() { Cache = CachePolicy.For(isCoherent ? CacheMode.Auto : cache) };
@@ -66,7 +66,6 @@ internal sealed class HoldingsBed : IDisposable
         FuseSession session = new(() => files = Share.OpenSession(view), options, _lockWaits, NullLogger.Instance, isCoherent ? view : null, held);
         string socket = Path.Combine(_work.FullName, $"{name}.sock");
         GuestOptions guestOptions = new() { Name = name, SocketPath = socket, Tag = "t", RequestQueues = 1 };
-        _open.Add(view);
         _open.Add(new GuestEndpoint(guestOptions, session, _lockWaits, NullLogger.Instance));
         VirtioFsGuest guest = VirtioFsGuest.Connect(socket);
         _open.Add(guest);
@@ -82,6 +81,22 @@ internal sealed class HoldingsBed : IDisposable
         }
 
         return client;
+    }
+
+    /// <summary>A session without a transport.</summary>
+    public DirectClient ConnectDirectly(string name, bool isRecorded = true)
+    {
+        TableView view = CreateView(name);
+        HeldEntries? held = isRecorded ? new HeldEntries(view) : null;
+        return new DirectClient(new FuseSession(() => Share.OpenSession(view), new SessionOptions(), _lockWaits, NullLogger.Instance, view, held));
+    }
+
+    private TableView CreateView(string name)
+    {
+        VersionTableDescription description = new("t", Share.RootKey, Slots, 1000);
+        TableView view = new(Group, VersionTableWriter.CreateAnonymous(description)) { Name = name };
+        _open.Add(view);
+        return view;
     }
 
     public string PathOf(string name) => Path.Combine(Directory, name);

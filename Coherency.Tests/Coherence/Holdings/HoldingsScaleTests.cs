@@ -45,7 +45,7 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         long stale = HoldingsQuery.CountStale(fixture.Held);
         Assert.True(stale >= StaleCount);
         Assert.Equal(stale, Time($"list of {stale} stale entries with paths and causes", () => ListAll(fixture.Query).Count));
-        Assert.Equal(1, Time("list of those at one path", () => ListAll(fixture.Query, new StaleFilter { PathPrefix = "directory7/file-0000080" , Kinds = HeldKinds.Attributes }).Count + 1));
+        Assert.Equal(1, Time("list of those at one path", () => ListAll(fixture.Query, new StaleFilter { PathPrefix = "directory7/file-0000080", Kinds = HeldKinds.Attributes }).Count + 1));
         fixture.Group.InvalidateAll("test");
         Assert.Equal(EntryCount, Time("list of all, all stale, 1,000 a page", () => ListAll(fixture.Query, most: 1000).Count));
         clock.Restart();
