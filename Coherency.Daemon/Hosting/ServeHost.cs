@@ -17,7 +17,7 @@ internal static partial class ServeHost
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         logging.Apply(builder.Logging);
         TelemetrySettings settings = TelemetrySettings.FromEnvironment();
-        builder.Logging.AddTelemetry(settings);
+        builder.AddTelemetry(settings);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
         using GuestServer server = new(configuration, loggers);
