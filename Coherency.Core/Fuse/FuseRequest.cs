@@ -48,7 +48,7 @@ public unsafe class FuseRequest : IDisposable
     /// <summary>The channel's own mark of this request (a descriptor index, say).</summary>
     public int Token { get; private set; }
 
-    /// <summary>When the daemon took it, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> has it; the transport says it.</summary>
+    /// <summary>When the daemon took it, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> has it; 0 when it is not timed. The transport says it.</summary>
     public long ArrivedAt { get; set; }
 
     public FuseOpcode Opcode { get; private set; }

@@ -22,7 +22,7 @@ internal static partial class ServeHost
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         logging.Apply(builder.Logging);
         TelemetrySettings settings = TelemetrySettings.FromEnvironment();
-        builder.Logging.AddTelemetry(settings);
+        builder.AddTelemetry(settings);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
         AdminAddresses addresses = AdminAddresses.Of(configuration.Admin, loggers.CreateLogger("coherencyd.admin"));

@@ -62,8 +62,8 @@ public sealed class RequestCounters
     }
 
     /// <summary>
-    /// One request of so many of each thread is kept from now on until <see cref="TakeSamples"/>; 0 ends that. Of those that
-    /// waited for a lock, none.
+    /// One request of so many of each thread is kept from now on until <see cref="TakeSamples"/>; 0 ends that. Those for locks
+    /// that may be waited for are counted as a thread's of their own.
     /// </summary>
     public void Sample(int every)
     {
@@ -127,10 +127,14 @@ public sealed class RequestCounters
     /// <summary>A SETLKW has its result, on whichever thread.</summary>
     internal void FinishWait(FuseRequest request, Errno error)
     {
-        long nanoseconds = System.Diagnostics.Stopwatch.GetTimestamp() - request.ArrivedAt;
+        if (!MeasuresRequests)
+        {
+            return;
+        }
+
         lock (_lock)
         {
-            _waits.Finish(FuseOpcode.SetLkw, nanoseconds, error);
+            _waits.Finish(FuseOpcode.SetLkw, request.Node, request.ArrivedAt, error);
         }
     }
 

@@ -8,7 +8,7 @@ internal static class PrometheusNames
 {
     private const string Total = "_total";
 
-    /// <summary>Endings that only parts of histograms may have.</summary>
+    /// <summary>Endings that of single numbers only parts of histograms may have.</summary>
     private static readonly string[] Reserved = ["_count", "_sum", "_bucket"];
 
     /// <summary>The unit of the metric's name; empty for numbers of things.</summary>
@@ -23,7 +23,7 @@ internal static class PrometheusNames
     };
 
     /// <summary>The family's name, without <c>_total</c>.</summary>
-    public static string FamilyOf(string name, string unit, bool isHistogram)
+    public static string FamilyOf(string name, string unit, bool isGauge)
     {
         string clean = Clean(name);
         if (clean.EndsWith(Total, StringComparison.Ordinal))
@@ -37,7 +37,7 @@ internal static class PrometheusNames
             clean = $"{clean}_{suffix}";
         }
 
-        string? reserved = isHistogram ? null : Array.Find(Reserved, ending => clean.EndsWith(ending, StringComparison.Ordinal));
+        string? reserved = isGauge ? Array.Find(Reserved, ending => clean.EndsWith(ending, StringComparison.Ordinal)) : null;
         return reserved is null ? clean : clean[..^reserved.Length];
     }
 

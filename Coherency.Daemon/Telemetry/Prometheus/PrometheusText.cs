@@ -27,7 +27,7 @@ internal sealed class PrometheusText(bool isOpenMetrics)
     {
         bool isHistogram = metric.MetricType == MetricType.Histogram;
         bool isCounter = metric.MetricType.IsSum() && metric.MetricType is not (MetricType.LongSumNonMonotonic or MetricType.DoubleSumNonMonotonic);
-        string family = PrometheusNames.FamilyOf(metric.Name, metric.Unit, isHistogram);
+        string family = PrometheusNames.FamilyOf(metric.Name, metric.Unit, isGauge: !isHistogram && !isCounter);
         string name = PrometheusNames.SampleOf(family, isCounter);
         string type = isHistogram ? "histogram" : isCounter ? "counter" : "gauge";
         WriteHead(name, isOpenMetrics ? family : name, type, PrometheusNames.UnitOf(metric.Unit), metric.Description);

@@ -17,7 +17,8 @@ public sealed class OperationTotals
     public long SlotsMoved { get; internal set; }
 
     /// <summary>
-    /// From the moment that the queue's thread was free for the request and found it there, to its reply.
+    /// From the moment that the queue's thread was free for the request and found it there, to its reply. Their number may be
+    /// some behind <see cref="Finished"/> while requests stand in line (<see cref="RequestRecorder"/>).
     /// </summary>
     public DurationTotals Durations { get; } = new();
 

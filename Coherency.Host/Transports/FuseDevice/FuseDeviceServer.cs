@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Coherency.Core.Fuse;
 using Coherency.Host.Server;
 using Coherency.Host.Server.Statistics;
@@ -70,8 +71,7 @@ public sealed partial class FuseDeviceServer : IDisposable
         RequestRecorder recorder = _session.Counters.Rent();
         while (_channel.Receive() is { } request)
         {
-            recorder.BecomeFree();
-            request.ArrivedAt = recorder.FreeSince;
+            request.ArrivedAt = Stopwatch.GetTimestamp();
             _session.Handle(request, isPrivate: true, recorder);
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Core.Virtio;
@@ -98,7 +99,7 @@ internal sealed partial class QueueWorker : IDisposable
 
     private void Run()
     {
-        _recorder.BecomeFree();
+        _recorder.BeginLine(Stopwatch.GetTimestamp());
         try
         {
             while (!_stopping)
@@ -107,7 +108,7 @@ internal sealed partial class QueueWorker : IDisposable
                 if (!_queue.IsPlaced)
                 {
                     _kick.Wait();
-                    _recorder.BecomeFree();
+                    _recorder.BeginLine(Stopwatch.GetTimestamp());
                 }
                 else if (!ServeAvailable())
                 {
@@ -120,21 +121,23 @@ internal sealed partial class QueueWorker : IDisposable
             LogBroken(_log, Thread.CurrentThread.Name!, broken.Message);
         }
 
+        _recorder.EndLine();
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         LogStopped(_log, Thread.CurrentThread.Name!, _served, allocated);
     }
 
-    /// <summary>Looks, then sleeps. When it returns, the recorder knows when the thread was free for what came.</summary>
+    /// <summary>Looks, then sleeps.</summary>
     private void AwaitWork()
     {
+        _recorder.EndLine();
         if (_polling.Look(this, static worker => worker.HasWork()))
         {
-            _recorder.FreeSince = _polling.LastLook;
+            _recorder.BeginLine(_polling.LastLook);
         }
         else
         {
             Sleep();
-            _recorder.BecomeFree();
+            _recorder.BeginLine(Stopwatch.GetTimestamp());
         }
     }
 
@@ -186,7 +189,6 @@ internal sealed partial class QueueWorker : IDisposable
     {
         _served++;
         VirtqueueRequest request = _channel.Rent(head);
-        request.ArrivedAt = _recorder.FreeSince;
         if (!_queue.TryReadChain(head, request, out string? problem))
         {
             if (_badChains.Allows(out long unsaid))
@@ -203,11 +205,12 @@ internal sealed partial class QueueWorker : IDisposable
             return;
         }
 
+        request.ArrivedAt = _session.Counters.MeasuresRequests ? _recorder.Arrive(request.Opcode) : 0;
         if (_helpers.Any && MayHoldUpTheQueue(request))
         {
             request.Hold(_queue.Memory);
             _helpers.Add(request);
-            _recorder.BecomeFree();
+            _recorder.HandOn();
         }
         else
         {

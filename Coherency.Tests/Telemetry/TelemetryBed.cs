@@ -1,0 +1,86 @@
+using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Telemetry;
+using Coherency.Guest;
+using Coherency.Tests.Hostile;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Coherency.Tests.Telemetry;
+
+/// <summary>What <c>coherencyd serve</c> runs, in this process, with guests a and b, and its metrics on a port of the loopback.</summary>
+internal sealed class TelemetryBed : IHeldEntryCounts, IDisposable
+{
+    /// <summary>Meters are found by their name: two servers in one process would count for each other.</summary>
+    public const string OneAtATime = "Telemetry";
+
+    public const string GuestA = "a";
+    public const string GuestB = "b";
+
+    private readonly DirectoryInfo _work = System.IO.Directory.CreateTempSubdirectory("coherency-telemetry-");
+    private readonly DaemonTelemetry _telemetry;
+    private readonly WebApplication _web;
+
+    public TelemetryBed()
+    {
+        Share = _work.CreateSubdirectory("share").FullName;
+        ShareConfiguration share = new()
+        {
+            SharedDir = Share,
+            Guests = [.. new[] { GuestA, GuestB }.Select(guest => new GuestConfiguration { Name = guest, Socket = SocketOf(guest) })],
+            NumRequestQueues = 1,
+        };
+        Server = new GuestServer(new ServeConfiguration { Shares = [share] }, new CollectedLog());
+        _telemetry = new DaemonTelemetry(Server, TelemetrySettings.Off, this);
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.Services.AddRoutingCore();
+        _web = builder.Build();
+        _web.UseRouting();
+        _telemetry.Prometheus.MapTo(_web);
+        _web.StartAsync().Wait();
+    }
+
+    public GuestServer Server { get; }
+
+    /// <summary>The shared directory.</summary>
+    public string Share { get; }
+
+    public string WorkFolder => _work.FullName;
+
+    /// <summary>Where the metrics are, without the path.</summary>
+    public Uri Address => new(_web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+
+    public VirtioFsGuest Connect(string guest) => VirtioFsGuest.Connect(SocketOf(guest));
+
+    public string TableOf(string guest) => SocketOf(guest) + ".table";
+
+    /// <summary>All metrics as text; OpenMetrics if asked for.</summary>
+    public string Scrape(bool isOpenMetrics = false)
+    {
+        using HttpClient client = new();
+        using HttpRequestMessage request = new(HttpMethod.Get, new Uri(Address, "/metrics"));
+        request.Headers.Add("Accept", isOpenMetrics ? "application/openmetrics-text; version=1.0.0" : "text/plain");
+        using HttpResponseMessage response = client.Send(request);
+        response.EnsureSuccessStatusCode();
+        Assert.StartsWith(isOpenMetrics ? "application/openmetrics-text" : "text/plain; version=0.0.4", response.Content.Headers.ContentType!.ToString(), StringComparison.Ordinal);
+        using StreamReader reader = new(response.Content.ReadAsStream());
+        return reader.ReadToEnd();
+    }
+
+    /// <summary>What guests hold is counted by others: here are numbers to be recognised.</summary>
+    (long Held, long Stale) IHeldEntryCounts.CountOf(string guest) => guest == GuestA ? (1000, 7) : (2000, 0);
+
+    public void Dispose()
+    {
+        ((IDisposable)_web).Dispose();
+        _telemetry.Dispose();
+        Server.Dispose();
+        _work.Delete(recursive: true);
+    }
+
+    private string SocketOf(string guest) => Path.Combine(_work.FullName, $"{guest}.sock");
+}
