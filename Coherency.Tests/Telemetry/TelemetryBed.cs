@@ -1,7 +1,10 @@
+using Coherency.Core.Fuse;
+using Coherency.Core.Versioning;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Daemon.Telemetry;
 using Coherency.Guest;
+using Coherency.Host.Coherence.Holdings;
 using Coherency.Tests.Hostile;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,7 +15,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Coherency.Tests.Telemetry;
 
 /// <summary>What <c>coherencyd serve</c> runs, in this process, with guests a and b, and its metrics on a port of the loopback.</summary>
-internal sealed class TelemetryBed : IHeldEntryCounts, IDisposable
+internal sealed class TelemetryBed : IDisposable
 {
     /// <summary>Meters are found by their name: two servers in one process would count for each other.</summary>
     public const string OneAtATime = "Telemetry";
@@ -34,7 +37,7 @@ internal sealed class TelemetryBed : IHeldEntryCounts, IDisposable
             NumRequestQueues = 1,
         };
         Server = new GuestServer(new ServeConfiguration { Shares = [share] }, new CollectedLog());
-        _telemetry = new DaemonTelemetry(Server, TelemetrySettings.Off, this);
+        _telemetry = new DaemonTelemetry(Server, TelemetrySettings.Off);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Services.AddRoutingCore();
@@ -71,15 +74,28 @@ internal sealed class TelemetryBed : IHeldEntryCounts, IDisposable
         return reader.ReadToEnd();
     }
 
-    /// <summary>What guests hold is counted by others: here are numbers to be recognised.</summary>
-    (long Held, long Stale) IHeldEntryCounts.CountOf(string guest) => guest == GuestA ? (1000, 7) : (2000, 0);
-
     public void Dispose()
     {
         ((IDisposable)_web).Dispose();
         _telemetry.Dispose();
         Server.Dispose();
         _work.Delete(recursive: true);
+    }
+
+    /// <summary>Guest a, which stays, holds what guest b then changes.</summary>
+    /// <returns>How many entries guest a holds, and how many of them are stale.</returns>
+    public (long Held, long Stale) MakeStale(VirtioFsGuest guest)
+    {
+        File.WriteAllText(Path.Combine(Share, "held"), "text");
+        guest.Fuse.GetXattr(NodeId.Root, VersionTableLayout.AttachAttribute);
+        guest.Fuse.Lookup(NodeId.Root, "held"u8);
+        using (VirtioFsGuest other = Connect(GuestB))
+        {
+            other.Fuse.Rename(NodeId.Root, "held"u8, NodeId.Root, "moved"u8);
+        }
+
+        HeldEntries held = Server.Guests[0].Held!;
+        return (HoldingsQuery.CountHeld(held), HoldingsQuery.CountStale(held));
     }
 
     private string SocketOf(string guest) => Path.Combine(_work.FullName, $"{guest}.sock");

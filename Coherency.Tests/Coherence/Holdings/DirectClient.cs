@@ -3,6 +3,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
 using Coherency.Host.Server;
+using Coherency.Host.Server.Statistics;
 
 namespace Coherency.Tests.Coherence.Holdings;
 
@@ -14,10 +15,12 @@ internal sealed unsafe class DirectClient : FuseChannel, IDisposable
     private readonly byte* _buffers = (byte*)NativeMemory.AllocZeroed(2 * BufferBytes);
     private readonly FuseSession _session;
     private readonly FuseRequest _request;
+    private readonly RequestRecorder _recorder;
 
     public DirectClient(FuseSession session)
     {
         _session = session;
+        _recorder = session.Counters.Rent();
         _request = new FuseRequest(this);
         fuse_init_in init = new() { major = 7, minor = 45 };
         Assert.Equal(Errno.None, Send(FuseOpcode.Init, 0, MemoryMarshal.AsBytes(new ReadOnlySpan<fuse_init_in>(in init))));
@@ -48,7 +51,7 @@ internal sealed unsafe class DirectClient : FuseChannel, IDisposable
         _request.Reset(0);
         _request.TryAddReadable(_buffers, header->len);
         _request.TryAddWritable(_buffers + BufferBytes, BufferBytes);
-        _session.Handle(_request, isPrivate: true);
+        _session.Handle(_request, isPrivate: true, _recorder);
         return (Errno)(-((fuse_out_header*)(_buffers + BufferBytes))->error);
     }
 
