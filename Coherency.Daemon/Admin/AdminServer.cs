@@ -53,7 +53,14 @@ internal sealed partial class AdminServer : IAsyncDisposable
         catch (Exception unusable) when (unusable is IOException or SocketException)
         {
             await server.DisposeAsync().ConfigureAwait(false);
-            throw new UsageException($"cannot listen for administration: {unusable.Message}");
+            if (addresses.IsAskedFor)
+            {
+                throw new UsageException($"cannot listen for administration: {unusable.Message}");
+            }
+
+            // Another daemon took the usual place a moment ago.
+            AdminAddresses.LogWithout(log, unusable.Message);
+            return null;
         }
 
         LogListening(log, addresses);

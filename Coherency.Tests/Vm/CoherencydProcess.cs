@@ -5,7 +5,7 @@ public sealed class CoherencydProcess : DaemonProcess
 {
     private readonly ChildProcess _process;
 
-    private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache)
+    private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache, IEnumerable<string> more)
         : base(sharedDirectory, workFolder) =>
         _process = ChildProcess.Start("dotnet",
         [
@@ -14,6 +14,7 @@ public sealed class CoherencydProcess : DaemonProcess
             "--cache", cache,
             "--admin-socket", AdminSocketIn(workFolder),
             .. guests.SelectMany(guest => new[] { "--guest", $"{guest}={SocketOf(guest)}" }),
+            .. more,
         ]);
 
     /// <summary>Where <c>coherencyd admin</c> finds the daemon that works in a folder.</summary>
@@ -24,10 +25,11 @@ public sealed class CoherencydProcess : DaemonProcess
     public override string Output => _process.Output;
 
     /// <param name="cache">With "never" guests see every change at once, so that a test need not wait for a cache to expire.</param>
+    /// <param name="more">More of the command line.</param>
     public static async Task<CoherencydProcess> LaunchAsync(
-        string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache = "never")
+        string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache = "never", params string[] more)
     {
-        var daemon = new CoherencydProcess(sharedDirectory, workFolder, guests, cache);
+        var daemon = new CoherencydProcess(sharedDirectory, workFolder, guests, cache, more);
         await daemon._process.WaitUntilAsync(
             "ready", () => daemon.Output.Split('\n').Any(line => line.Trim() == "ready"), StartTimeout);
         return daemon;

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Coherency.Daemon.Admin.Listening;
 
 /// <summary>Where the administration is going to listen, checked before anything is started.</summary>
-internal sealed partial class AdminAddresses(string? socket, TlsListener? network)
+internal sealed partial class AdminAddresses(string? socket, TlsListener? network, bool isAskedFor)
 {
     /// <summary>A path has to fit into sun_path with its NUL (unix(7)).</summary>
     private const int SocketPathBytesMax = 107;
@@ -16,6 +16,9 @@ internal sealed partial class AdminAddresses(string? socket, TlsListener? networ
     /// <summary>On the network; or null.</summary>
     public TlsListener? Network { get; } = network;
 
+    /// <summary>Somebody said where; otherwise the daemon can do without.</summary>
+    public bool IsAskedFor { get; } = isAskedFor;
+
     public bool Any => Socket is not null || Network is not null;
 
     public override string ToString() =>
@@ -25,7 +28,9 @@ internal sealed partial class AdminAddresses(string? socket, TlsListener? networ
     public static AdminAddresses Of(AdminConfiguration configuration, ILogger log)
     {
         TlsListener? network = TlsListener.Of(configuration);
-        return configuration.Enabled ? new AdminAddresses(FindSocket(configuration, log), network) : new AdminAddresses(null, null);
+        return configuration.Enabled
+            ? new AdminAddresses(FindSocket(configuration, log), network, configuration.Socket is not null || network is not null)
+            : new AdminAddresses(null, null, isAskedFor: false);
     }
 
     private static string? FindSocket(AdminConfiguration configuration, ILogger log)
@@ -83,7 +88,7 @@ internal sealed partial class AdminAddresses(string? socket, TlsListener? networ
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: {Why}; give --admin-socket PATH to have it, or --no-admin")]
-    private static partial void LogWithout(ILogger log, string why);
+    public static partial void LogWithout(ILogger log, string why);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: XDG_RUNTIME_DIR does not say where its socket may be; give --admin-socket PATH to have it, or --no-admin")]
     private static partial void LogNoPlace(ILogger log);

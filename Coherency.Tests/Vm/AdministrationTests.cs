@@ -1,17 +1,20 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Coherency.Tests.Dashboard;
+using Microsoft.Playwright;
 using Xunit;
 using Xunit.Abstractions;
 
 namespace Coherency.Tests.Vm;
 
 /// <summary>
-/// What <c>coherencyd admin</c> tells of two virtual machines: which of them holds what that is no longer true, and who made it
-/// so. COHERENCY_ADMIN_TRANSCRIPT names a file for what people would see, the source of docs/admin.md.
+/// What <c>coherencyd admin</c> and the dashboard tell of two virtual machines: which of them holds what that is no longer true,
+/// and who made it so. COHERENCY_ADMIN_TRANSCRIPT names a file for what people would see in a terminal, the source of docs/admin.md,
+/// COHERENCY_SCREENSHOTS a directory for pictures.
 /// </summary>
 [Trait("Category", "Vm")]
 [Collection(TimedTests.Name)]
-public sealed class StaleEntryTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Mount = TwoGuests.MountPoint;
 
@@ -31,7 +34,7 @@ public sealed class StaleEntryTests(ITestOutputHelper output) : IAsyncLifetime
             File.WriteAllText(Path.Combine(Shared, name), "text");
         }
 
-        _daemon = await CoherencydProcess.LaunchAsync(Shared, _work, Names, "coherent");
+        _daemon = await CoherencydProcess.LaunchAsync(Shared, _work, Names, "coherent", "--dashboard", "0");
         foreach (string name in Names)
         {
             _guests[name] = await VirtualMachine.BootAsync(new VirtualMachineSettings
@@ -94,6 +97,40 @@ public sealed class StaleEntryTests(ITestOutputHelper output) : IAsyncLifetime
         foreach (VirtualMachine guest in _guests.Values)
         {
             guest.AssertKernelIsSound();
+        }
+    }
+
+    [Fact]
+    public async Task The_dashboard_shows_them()
+    {
+        Browser browser = new();
+        await browser.InitializeAsync();
+        try
+        {
+            await using IBrowserContext context = await browser.OpenAsync(1280, 900, ColorScheme.Light);
+            IPage page = await context.NewPageAsync();
+            await Web($"for i in $(seq 300); do echo $i >{Mount}/docs/page$i.md; done; ls -lR {Mount} >/dev/null");
+            await Build($"ls -lR {Mount} >/dev/null");
+            await page.GotoAsync(Admin("dashboard").Trim());
+            BackgroundCommand work = await _guests["build"].StartAsync(
+                $"for i in $(seq 300); do echo new >{Mount}/docs/page$i.md; stat {Mount}/docs/* >/dev/null; done");
+            await Assertions.Expect(page.GetByText("docs/page1.md").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+            await Assertions.Expect(page.Locator("#heat-rows tr")).Not.ToHaveCountAsync(0, new() { Timeout = 30_000 });
+            string text = await page.InnerTextAsync("main");
+            Assert.All(Names, name => Assert.Contains(name, text, StringComparison.Ordinal));
+            // Long enough for a line of the chart.
+            await page.WaitForTimeoutAsync(Environment.GetEnvironmentVariable("COHERENCY_SCREENSHOTS") is { Length: > 0 } ? 30_000 : 0);
+            byte[] picture = await page.ScreenshotAsync(new PageScreenshotOptions { FullPage = true });
+            if (Environment.GetEnvironmentVariable("COHERENCY_SCREENSHOTS") is { Length: > 0 } folder)
+            {
+                await File.WriteAllBytesAsync(Path.Combine(Directory.CreateDirectory(folder).FullName, "dashboard-guests.png"), picture);
+            }
+
+            await work.CompletionAsync(TimeSpan.FromMinutes(2));
+        }
+        finally
+        {
+            await browser.DisposeAsync();
         }
     }
 
