@@ -19,7 +19,7 @@ internal static partial class ServeHost
         logging.Apply(builder.Logging);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
-        AdminAddresses addresses = AdminAddresses.Of(configuration.Admin, loggers.CreateLogger("coherencyd.admin"));
+        AdminAddresses addresses = AdminAddresses.Of(configuration.Admin);
         using GuestServer server = new(configuration, loggers);
         LogLevels levels = host.Services.GetRequiredService<LogLevels>();
         await using AdminServer? admin = await AdminServer.StartAsync(addresses, server, levels, loggers).ConfigureAwait(false);
