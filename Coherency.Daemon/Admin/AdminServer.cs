@@ -35,12 +35,17 @@ internal sealed partial class AdminServer : IAsyncDisposable
     /// <exception cref="UsageException">An address cannot be used.</exception>
     public static async Task<AdminServer?> StartAsync(AdminAddresses addresses, IEnumerable<ServerServiceDefinition> services, PrometheusEndpoint metrics, ILoggerFactory loggers)
     {
+        ILogger log = loggers.CreateLogger("coherencyd.admin");
+        if (addresses.WithoutSocketBecause is { } why)
+        {
+            LogWithout(log, why);
+        }
+
         if (!addresses.Any)
         {
             return null;
         }
 
-        ILogger log = loggers.CreateLogger("coherencyd.admin");
         WebApplication web = Build(addresses, loggers);
         CancellationTokenSource stopping = new();
         AdminServer server = new(web, stopping);
@@ -53,13 +58,13 @@ internal sealed partial class AdminServer : IAsyncDisposable
         catch (Exception unusable) when (unusable is IOException or SocketException)
         {
             await server.DisposeAsync().ConfigureAwait(false);
-            if (addresses.IsAskedFor)
+            if (!addresses.IsOptional)
             {
-                throw new UsageException($"cannot listen for administration: {unusable.Message}");
+                throw new UsageException($"cannot listen for administration at {addresses}: {unusable.Message}");
             }
 
             // Another daemon took the usual place a moment ago.
-            AdminAddresses.LogWithout(log, unusable.Message);
+            LogWithout(log, unusable.Message);
             return null;
         }
 
@@ -148,6 +153,9 @@ internal sealed partial class AdminServer : IAsyncDisposable
             DescriptorBudget.Process.Return();
         }
     };
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: {Why}; give --admin-socket PATH to have it, or --no-admin")]
+    private static partial void LogWithout(ILogger log, string why);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Administration listens on {Addresses}")]
     private static partial void LogListening(ILogger log, AdminAddresses addresses);

@@ -9,6 +9,11 @@ internal sealed class LogLevels(LogLevel level)
     /// <summary>Loggers of the web framework, which speaks of every request, say no less severe things than this.</summary>
     private const LogLevel LeastOfFramework = LogLevel.Warning;
 
+    private const string Framework = "Microsoft";
+
+    /// <summary>Tells of a start that failed, which whoever tried it does as well.</summary>
+    private const string FrameworkHost = "Microsoft.Extensions.Hosting";
+
     private readonly Lock _lock = new();
     private volatile State _state = new(level, ImmutableDictionary<string, LogLevel>.Empty);
 
@@ -39,7 +44,13 @@ internal sealed class LogLevels(LogLevel level)
                 }
             }
 
-            return category.StartsWith("Microsoft", StringComparison.Ordinal) && Level < LeastOfFramework ? LeastOfFramework : Level;
+            LogLevel least = category switch
+            {
+                _ when category.StartsWith(FrameworkHost, StringComparison.Ordinal) => LogLevel.Critical,
+                _ when category.StartsWith(Framework, StringComparison.Ordinal) => LeastOfFramework,
+                _ => LogLevel.Trace,
+            };
+            return Level < least ? least : Level;
         }
 
         private static string? Above(string category)

@@ -25,8 +25,8 @@ internal static partial class ServeHost
         builder.AddTelemetry(settings);
         using IHost host = builder.Build();
         ILoggerFactory loggers = host.Services.GetRequiredService<ILoggerFactory>();
+        AdminAddresses addresses = AdminAddresses.Of(configuration.Admin);
         using GuestServer server = new(configuration, loggers);
-        AdminAddresses addresses = AdminAddresses.Of(configuration.Admin, loggers.CreateLogger("coherencyd.admin"));
         using DaemonTelemetry telemetry = new(server, settings);
         DaemonReports reports = new(server);
         await using DashboardServer? dashboard = await StartDashboardAsync(configuration.Dashboard, reports, logging, cancellation).ConfigureAwait(false);

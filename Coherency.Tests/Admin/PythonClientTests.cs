@@ -1,3 +1,5 @@
+using Coherency.Admin.V1;
+
 namespace Coherency.Tests.Admin;
 
 /// <summary>The administration as Debian's gRPC for Python sees it.</summary>

@@ -1,11 +1,10 @@
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
-using Microsoft.Extensions.Logging;
 
 namespace Coherency.Daemon.Admin.Listening;
 
 /// <summary>Where the administration is going to listen, checked before anything is started.</summary>
-internal sealed partial class AdminAddresses(string? socket, TlsListener? network, bool isAskedFor)
+internal sealed class AdminAddresses(string? socket, TlsListener? network)
 {
     /// <summary>A path has to fit into sun_path with its NUL (unix(7)).</summary>
     private const int SocketPathBytesMax = 107;
@@ -16,8 +15,11 @@ internal sealed partial class AdminAddresses(string? socket, TlsListener? networ
     /// <summary>On the network; or null.</summary>
     public TlsListener? Network { get; } = network;
 
-    /// <summary>Somebody said where; otherwise the daemon can do without.</summary>
-    public bool IsAskedFor { get; } = isAskedFor;
+    /// <summary>Why there is no socket, though none was forbidden; null when there is one.</summary>
+    public string? WithoutSocketBecause { get; private init; }
+
+    /// <summary>Nobody asked for administration: the daemon can do without.</summary>
+    public bool IsOptional { get; private init; }
 
     public bool Any => Socket is not null || Network is not null;
 
@@ -25,36 +27,24 @@ internal sealed partial class AdminAddresses(string? socket, TlsListener? networ
         string.Join(" and ", ((string?[])[Socket, Network is null ? null : $"{Network.EndPoint} with TLS"]).Where(address => address is not null));
 
     /// <exception cref="UsageException">What was asked for cannot be had.</exception>
-    public static AdminAddresses Of(AdminConfiguration configuration, ILogger log)
+    public static AdminAddresses Of(AdminConfiguration configuration)
     {
         TlsListener? network = TlsListener.Of(configuration);
-        return configuration.Enabled
-            ? new AdminAddresses(FindSocket(configuration, log), network, configuration.Socket is not null || network is not null)
-            : new AdminAddresses(null, null, isAskedFor: false);
-    }
+        if (!configuration.Enabled)
+        {
+            return new AdminAddresses(null, null);
+        }
 
-    private static string? FindSocket(AdminConfiguration configuration, ILogger log)
-    {
         if (configuration.Socket is { } given)
         {
             string path = Path.GetFullPath(given);
             string? inUse = Prepare(path);
-            return inUse is null ? path : throw new UsageException(inUse);
+            return inUse is null ? new AdminAddresses(path, network) : throw new UsageException(inUse);
         }
 
-        if (AdminConfiguration.DefaultSocket() is not { } standard)
-        {
-            LogNoPlace(log);
-            return null;
-        }
-
-        string? why = PrepareStandard(standard);
-        if (why is not null)
-        {
-            LogWithout(log, why);
-        }
-
-        return why is null ? standard : null;
+        string? standard = AdminConfiguration.DefaultSocket();
+        string? why = standard is null ? "XDG_RUNTIME_DIR does not say where its socket may be" : PrepareStandard(standard);
+        return new AdminAddresses(why is null ? standard : null, network) { WithoutSocketBecause = why, IsOptional = network is null };
     }
 
     private static string? PrepareStandard(string path)
@@ -86,10 +76,4 @@ internal sealed partial class AdminAddresses(string? socket, TlsListener? networ
             throw new UsageException($"--admin-socket {path} cannot be used: {impossible.Message}");
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: {Why}; give --admin-socket PATH to have it, or --no-admin")]
-    public static partial void LogWithout(ILogger log, string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: XDG_RUNTIME_DIR does not say where its socket may be; give --admin-socket PATH to have it, or --no-admin")]
-    private static partial void LogNoPlace(ILogger log);
 }

@@ -17,7 +17,7 @@ internal sealed class HealthService(GuestServer server) : HealthBase
     private const string GuestPrefix = "coherency.guest.";
 
     /// <summary>How soon a watch tells of a change.</summary>
-    private static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(500);
 
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
     {
