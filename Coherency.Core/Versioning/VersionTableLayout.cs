@@ -22,6 +22,12 @@ public static unsafe class VersionTableLayout
     /// <summary>Of the mount's root: reading it is the attach handshake, removing it the detach (COHERENCY_ATTACH_XATTR).</summary>
     public static ReadOnlySpan<byte> AttachAttribute => "trusted.coherency.attach"u8;
 
+    /// <summary>
+    /// Of the mount's root, before HITS.MISSES in decimal: asking for such an attribute, of which there is none, reports what the
+    /// reader's caches did since it mounted (COHERENCY_REPORT_XATTR).
+    /// </summary>
+    public static ReadOnlySpan<byte> ReportAttributePrefix => "trusted.coherency.report."u8;
+
     public static bool IsSlotCount(long count) =>
         count is >= VersionTableConstants.SlotsMin and <= VersionTableConstants.SlotsMax && BitOperations.IsPow2(count);
 

@@ -87,6 +87,7 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
         HasTable = guest.Table is not null,
         FuseVersion = Describer.FuseVersionOf(guest),
         Requests = guest.Session.Counters.Total,
+        HitRatio = guest.Session.CacheReport?.HitRatio,
         Inodes = guest.Files?.HeldInodes ?? 0,
         StaleEntries = countStale && guest.Held is { } held ? HoldingsQuery.CountStale(held) : null,
         HeartbeatAgeMs = guest.Table?.HeartbeatAge?.TotalMilliseconds,

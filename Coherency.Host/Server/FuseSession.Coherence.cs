@@ -14,6 +14,8 @@ public sealed partial class FuseSession
     private static readonly CachePolicy CoherentCache = CachePolicy.For(CacheMode.Coherent);
 
     private readonly LogLimit _attachLog = new();
+    private CacheReport? _cacheReport;
+    private long _cacheReports;
 
     private CachePolicy CacheOf(NodeId node)
     {
@@ -27,6 +29,25 @@ public sealed partial class FuseSession
 
     private static bool IsAttachHandshake(FuseRequest request, EntryName attribute) =>
         request.Node == NodeId.Root && attribute.Bytes.SequenceEqual(VersionTableLayout.AttachAttribute);
+
+    /// <summary>What the client said last of its caches; null before it said anything, or when it is another client.</summary>
+    public CacheReport? CacheReport => Volatile.Read(ref _cacheReport);
+
+    /// <summary>Such reports since the start. They are requests, but not for anything that the client wants to know.</summary>
+    public long CacheReports => Volatile.Read(ref _cacheReports);
+
+    /// <summary>A report is answered with ENODATA, as there is no such attribute.</summary>
+    private bool TakeReport(FuseRequest request, EntryName attribute)
+    {
+        if (request.Node != NodeId.Root || _view is not { IsAttached: true } || !Server.CacheReport.IsReport(attribute.Bytes, out CacheReport? report))
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _cacheReport, report);
+        Interlocked.Increment(ref _cacheReports);
+        return true;
+    }
 
     /// <param name="reply">Empty when the client only asks how long the answer is.</param>
     private Errno Attach(IFileSystem files, Span<byte> reply, out int length)

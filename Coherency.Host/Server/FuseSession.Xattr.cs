@@ -21,6 +21,11 @@ public sealed partial class FuseSession
             return ReplySized(request, Attach(files, value, out int attachLength), value, attachLength);
         }
 
+        if (TakeReport(request, name))
+        {
+            return Errno.ENODATA;
+        }
+
         Errno error = files.GetXattr(request.Node, name, value, out int length);
         return ReplySized(request, error, value, length);
     }

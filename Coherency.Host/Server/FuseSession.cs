@@ -144,6 +144,7 @@ public sealed partial class FuseSession : IDisposable
             ObjectDisposedException.ThrowIf(_disposed && open is not null, this);
             // The next client has not attached.
             _view?.Detach();
+            _cacheReport = null;
             ended = _conversation;
             _conversation = open is null ? null : new Conversation(open());
             _held?.Begin(_conversation?.Files);

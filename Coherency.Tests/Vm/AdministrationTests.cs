@@ -118,6 +118,7 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
             await Assertions.Expect(page.Locator("#heat-rows tr")).Not.ToHaveCountAsync(0, new() { Timeout = 30_000 });
             string text = await page.InnerTextAsync("main");
             Assert.All(Names, name => Assert.Contains(name, text, StringComparison.Ordinal));
+            await Assertions.Expect(page.Locator("#guest-rows")).ToContainTextAsync("%", new() { Timeout = 45_000 });
             // Long enough for a line of the chart.
             await page.WaitForTimeoutAsync(Environment.GetEnvironmentVariable("COHERENCY_SCREENSHOTS") is { Length: > 0 } ? 30_000 : 0);
             byte[] picture = await page.ScreenshotAsync(new PageScreenshotOptions { FullPage = true });

@@ -44,13 +44,15 @@ public sealed class CoherentServer : DaemonProcess
     /// <summary>Makes every guest ask anew for everything, as if nobody knew what a program of the host had changed.</summary>
     public void LoseHostChanges() => _server.Shares[0].Group.Lost();
 
-    /// <summary>Requests of a guest so far, but FORGETs, which nobody waits for.</summary>
+    /// <summary>Requests of a guest so far, but FORGETs and reports on its caches, which no program waits for.</summary>
     public Dictionary<FuseOpcode, long> CountRequests(string guest)
     {
-        RequestCounters counters = _server.Endpoints[_guests.ToList().IndexOf(guest)].Session.Counters;
+        FuseSession session = _server.Endpoints[_guests.ToList().IndexOf(guest)].Session;
+        RequestCounters counters = session.Counters;
+        long reports = session.CacheReports;
         return Enum.GetValues<FuseOpcode>()
             .Where(opcode => opcode is not (FuseOpcode.Forget or FuseOpcode.BatchForget) && counters[opcode] > 0)
-            .ToDictionary(opcode => opcode, opcode => counters[opcode]);
+            .ToDictionary(opcode => opcode, opcode => counters[opcode] - (opcode == FuseOpcode.GetXattr ? reports : 0));
     }
 
     public override Task PrepareForGuestAsync(string guest) => Task.CompletedTask;

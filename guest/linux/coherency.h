@@ -70,6 +70,9 @@ struct coherency_share {
 	u64 heartbeat;
 	struct delayed_work heartbeat_work;
 
+	struct delayed_work report_work;
+	u64 reported;				/* hits and misses together, as of the last report */
+
 	/* Requests under way whose replies may bring inodes that nobody here has seen; see inode.c. */
 	atomic_t instantiating;
 	/* How often everything cached was given up, as a summand of stamps. */
@@ -155,6 +158,9 @@ static inline u64 coherency_mutations(const struct coherency_share *share)
 {
 	return smp_load_acquire(&share->header->mutations);
 }
+
+/* Adds a counter up over all processors. */
+u64 coherency_sum(const struct coherency_share *share, const u64 __percpu *counter);
 
 #define coherency_count(share, counter)		this_cpu_inc((share)->counters->counter)
 #define coherency_count_add(share, counter, n)	this_cpu_add((share)->counters->counter, n)

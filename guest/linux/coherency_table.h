@@ -41,6 +41,12 @@ typedef uint64_t __u64;
  */
 #define COHERENCY_ATTACH_XATTR		"trusted.coherency.attach"
 
+/*
+ * Asking for this, followed by HITS.MISSES in decimal, tells the daemon how often the guest's caches have answered since
+ * it mounted, and how often not. There is no such attribute, and asking changes nothing that is cached.
+ */
+#define COHERENCY_REPORT_XATTR		"trusted.coherency.report."
+
 struct coherency_table_header {
 	__u64 magic;
 	__u32 layout;			/* COHERENCY_TABLE_LAYOUT */

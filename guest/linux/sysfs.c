@@ -23,16 +23,22 @@ static ssize_t name##_show(struct kobject *kobj, struct kobj_attribute *attribut
 }													\
 static struct kobj_attribute name##_attribute = __ATTR_RO(name)
 
+u64 coherency_sum(const struct coherency_share *share, const u64 __percpu *counter)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
+	return sum;
+}
+
 #define COHERENCY_COUNTER(name)										\
 static ssize_t name##_show(struct kobject *kobj, struct kobj_attribute *attribute, char *buffer)	\
 {													\
 	struct coherency_share *share = share_of(kobj);							\
-	u64 sum = 0;											\
-	int cpu;											\
 													\
-	for_each_possible_cpu(cpu)									\
-		sum += READ_ONCE(per_cpu_ptr(share->counters, cpu)->name);				\
-	return sysfs_emit(buffer, "%llu\n", sum);							\
+	return sysfs_emit(buffer, "%llu\n", coherency_sum(share, &share->counters->name));		\
 }													\
 static struct kobj_attribute name##_attribute = __ATTR_RO(name)
 

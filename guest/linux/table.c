@@ -18,6 +18,8 @@
 #define COHERENCY_IVSHMEM_BAR		2
 
 /* How often at least the heartbeat is looked at. */
+#define COHERENCY_REPORT_FIRST_SECONDS	5
+#define COHERENCY_REPORT_SECONDS	30
 #define COHERENCY_BEAT_SLOWEST_MS	250
 
 /* What is outside cannot be kept by a daemon, or is no bound at all. */
@@ -312,14 +314,38 @@ static void heartbeat_work(struct work_struct *work)
 	queue_delayed_work(system_highpri_wq, &share->heartbeat_work, beat_period(share));
 }
 
+/* ---- reports -------------------------------------------------------------------------------------------------- */
+
+/* On a work queue for what takes long: the daemon may take its time, and the heartbeat must be looked at meanwhile. */
+static void report_work(struct work_struct *work)
+{
+	struct coherency_share *share = container_of(to_delayed_work(work), struct coherency_share, report_work);
+	u64 hits = coherency_sum(share, &share->counters->hits);
+	u64 misses = coherency_sum(share, &share->counters->misses);
+	struct dentry *root = share->root_sb->s_root;
+	char name[sizeof(COHERENCY_REPORT_XATTR) + 2 * 21];
+
+	if (hits + misses != share->reported) {
+		snprintf(name, sizeof(name), COHERENCY_REPORT_XATTR "%llu.%llu", hits, misses);
+		__vfs_getxattr(root, d_inode(root), name, NULL, 0);
+		share->reported = hits + misses;
+	}
+	queue_delayed_work(system_long_wq, &share->report_work, COHERENCY_REPORT_SECONDS * HZ);
+}
+
+/* ---- what goes on while a share is mounted --------------------------------------------------------------------- */
+
 void coherency_start_heartbeat(struct coherency_share *share)
 {
+	INIT_DELAYED_WORK(&share->report_work, report_work);
+	queue_delayed_work(system_long_wq, &share->report_work, COHERENCY_REPORT_FIRST_SECONDS * HZ);
 	INIT_DELAYED_WORK(&share->heartbeat_work, heartbeat_work);
 	queue_delayed_work(system_highpri_wq, &share->heartbeat_work, beat_period(share));
 }
 
 void coherency_stop_heartbeat(struct coherency_share *share)
 {
+	cancel_delayed_work_sync(&share->report_work);
 	cancel_delayed_work_sync(&share->heartbeat_work);
 	WRITE_ONCE(share->trusted_until, jiffies);
 }

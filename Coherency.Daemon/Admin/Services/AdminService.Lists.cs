@@ -25,6 +25,11 @@ internal sealed partial class AdminService
         foreach (ServedGuest guest in _server.Guests.Where(guest => only is null || guest.Share == only))
         {
             V1.Guest described = Describer.Describe(guest);
+            if (guest.Session.CacheReport?.HitRatio is { } ratio)
+            {
+                described.HitRatio = ratio;
+            }
+
             if (guest.Held is { } held)
             {
                 described.HeldEntries = (ulong)HoldingsQuery.CountHeld(held);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Coherency.Admin.V1;
 using Coherency.Daemon.Grpc.Client;
 using AdminMethods = Coherency.Daemon.Grpc.Services.Admin;
@@ -20,11 +21,11 @@ internal sealed class GuestsCommand : AdminSubcommand
 
     /// <summary>For people.</summary>
     public static void Print(ListGuestsResponse response) => AdminOutput.PrintTable(
-        ["GUEST", "STATE", "COHERENT", "FUSE", "QUEUES", "REQUESTS", "MALFORMED", "INODES", "OPEN", "HELD", "STALE", "CONNECTED"],
+        ["GUEST", "STATE", "COHERENT", "FUSE", "QUEUES", "REQUESTS", "HITS", "MALFORMED", "INODES", "OPEN", "HELD", "STALE", "CONNECTED"],
         response.Guests.Select(guest => (string[])
         [
             guest.Name, Wording.Of(guest.State), Wording.Of(guest.Coherent), guest.FuseVersion.Length == 0 ? "-" : guest.FuseVersion,
-            Wording.Of(guest.Queues), Wording.Of(guest.Requests), Wording.Of(guest.MalformedRequests), Wording.Of(guest.Inodes),
+            Wording.Of(guest.Queues), Wording.Of(guest.Requests), guest.HasHitRatio ? guest.HitRatio.ToString("P1", CultureInfo.InvariantCulture) : "-", Wording.Of(guest.MalformedRequests), Wording.Of(guest.Inodes),
             Wording.Of(guest.OpenFiles), Wording.Of(guest.HeldEntries),
             guest.HasStaleEntries ? Wording.Of(guest.StaleEntries) : "-", Wording.Of(guest.ConnectedAt),
         ]));
