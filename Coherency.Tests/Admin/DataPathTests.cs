@@ -5,17 +5,18 @@ using Xunit.Abstractions;
 
 namespace Coherency.Tests.Admin;
 
-/// <summary>Guests do not notice that somebody asks the daemon.</summary>
+/// <summary>Guests do not notice how many ask the daemon: a thousand that watch, against one.</summary>
+[Collection(TimedTests.Name)]
 public sealed class DataPathTests(ITestOutputHelper output) : IDisposable
 {
     private const int Rounds = 9;
-    private const int Clients = 1000;
+    private const int Many = 1000;
 
     /// <summary>
-    /// On two cores that the guest and the daemon's queue have for themselves; each stream that changes cost is one more reason to
-    /// wake. Measured: 0.97 to 1.02. The bound is that of a machine on which other tests run.
+    /// The clients are on the same two cores, and so is whatever else the machine does: this finds a daemon that lets guests wait,
+    /// and prints the figure for people.
     /// </summary>
-    private const double RatioMin = 0.7;
+    private const double RatioMin = 0.5;
 
     private static readonly TimeSpan RoundTime = TimeSpan.FromSeconds(1);
 
@@ -31,21 +32,22 @@ public sealed class DataPathTests(ITestOutputHelper output) : IDisposable
         List<double> ratios = [];
         for (int round = 0; round < Rounds; round++)
         {
-            double alone = Measure(guest);
-            double watched = MeasureWatched(guest);
-            ratios.Add(watched / alone);
-            output.WriteLine($"{alone:N0} requests/s alone, {watched:N0} with {Clients} clients: {watched / alone:0.000}");
+            double first = MeasureWatched(guest, round % 2 == 0 ? 1 : Many);
+            double second = MeasureWatched(guest, round % 2 == 0 ? Many : 1);
+            (double few, double many) = round % 2 == 0 ? (first, second) : (second, first);
+            ratios.Add(many / few);
+            output.WriteLine($"{few:N0} requests/s with one client, {many:N0} with {Many}: {many / few:0.000}");
         }
 
         double median = ratios.Order().ElementAt(Rounds / 2);
         output.WriteLine($"median {median:0.000}");
-        Assert.True(median >= RatioMin, $"with {Clients} clients a guest gets {median:0.000} of its requests");
+        Assert.True(median >= RatioMin, $"with {Many} clients a guest gets {median:0.000} of its requests");
     }
 
-    private double MeasureWatched(VirtioFsGuest guest)
+    private double MeasureWatched(VirtioFsGuest guest, int clients)
     {
-        using ForeignClient.Running clients = ForeignClient.StartPython(_daemon.Target, "hold", $"{Clients}");
-        Assert.Equal("{1}", clients.ReadLine());
+        using ForeignClient.Running running = ForeignClient.StartPython(_daemon.Target, "hold", $"{clients}");
+        Assert.Equal("{1}", running.ReadLine());
         return Measure(guest);
     }
 
