@@ -1,3 +1,4 @@
+using Coherency.Daemon.Telemetry.Instruments;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -8,9 +9,14 @@ namespace Coherency.Daemon.Telemetry.Prometheus;
 internal sealed class PrometheusReader : IDisposable
 {
     private readonly Lock _collecting = new();
-    private readonly Exporter _exporter = new();
+    private readonly Exporter _exporter;
 
-    public PrometheusReader() => MetricReader = new BaseExportingMetricReader(_exporter);
+    /// <param name="durations">Written from the daemon's own buckets: exact, and as quick after a year as after a second.</param>
+    public PrometheusReader(IReadOnlyList<DurationMetric> durations)
+    {
+        _exporter = new Exporter(durations);
+        MetricReader = new BaseExportingMetricReader(_exporter);
+    }
 
     /// <summary>What the provider of the metrics is given; it disposes it.</summary>
     public MetricReader MetricReader { get; }
@@ -30,7 +36,7 @@ internal sealed class PrometheusReader : IDisposable
 
     public void Dispose() => MetricReader.Dispose();
 
-    private sealed class Exporter : BaseExporter<Metric>
+    private sealed class Exporter(IReadOnlyList<DurationMetric> durations) : BaseExporter<Metric>
     {
         /// <summary>Null while nobody asked: the provider collects once more when it ends.</summary>
         public PrometheusText? Text { get; set; }
@@ -45,7 +51,16 @@ internal sealed class PrometheusReader : IDisposable
             text.WriteTarget(ParentProvider.GetResource());
             foreach (Metric metric in batch)
             {
-                text.Write(metric);
+                // Where OTLP is on too, these have a histogram for it.
+                if (!durations.Any(own => own.Name == metric.Name))
+                {
+                    text.Write(metric);
+                }
+            }
+
+            foreach (DurationMetric own in durations)
+            {
+                text.Write(own);
             }
 
             return ExportResult.Success;
