@@ -35,7 +35,7 @@ internal sealed class DaemonTelemetry : IDisposable
         WatcherInstruments watchers = new(_meter, server, settings.ExportsMetrics);
         _ = new ResourceInstruments(_meter, server);
         _ = new CoherenceInstruments(_meter, server);
-        PrometheusReader reader = new([requests.Durations, watchers.Delays]);
+        PrometheusReader reader = new([requests.Durations, watchers.Delays], settings.IsDisabled);
         _metrics = BuildMetrics(reader, settings, Math.Max(SeriesMin, SeriesPerClient * server.Guests.Count));
         Prometheus = new PrometheusEndpoint(reader);
         if (settings.ExportsTraces)

@@ -10,10 +10,13 @@ internal sealed class PrometheusReader : IDisposable
 {
     private readonly Lock _collecting = new();
     private readonly Exporter _exporter;
+    private readonly bool _isDisabled;
 
     /// <param name="durations">Written from the daemon's own buckets: exact, and as quick after a year as after a second.</param>
-    public PrometheusReader(IReadOnlyList<DurationMetric> durations)
+    /// <param name="isDisabled">There is nothing to read.</param>
+    public PrometheusReader(IReadOnlyList<DurationMetric> durations, bool isDisabled)
     {
+        _isDisabled = isDisabled;
         _exporter = new Exporter(durations);
         MetricReader = new BaseExportingMetricReader(_exporter);
     }
@@ -28,7 +31,11 @@ internal sealed class PrometheusReader : IDisposable
         {
             PrometheusText text = new(isOpenMetrics);
             _exporter.Text = text;
-            MetricReader.Collect();
+            if (!_isDisabled)
+            {
+                MetricReader.Collect();
+            }
+
             _exporter.Text = null;
             return text.Finish();
         }
