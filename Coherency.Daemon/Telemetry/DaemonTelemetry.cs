@@ -31,11 +31,11 @@ internal sealed class DaemonTelemetry : IDisposable
     /// <param name="server">Must outlive this.</param>
     public DaemonTelemetry(GuestServer server, TelemetrySettings settings)
     {
-        _ = new RequestInstruments(_meter, server.Guests);
+        RequestInstruments requests = new(_meter, server.Guests, settings.ExportsMetrics);
+        WatcherInstruments watchers = new(_meter, server, settings.ExportsMetrics);
         _ = new ResourceInstruments(_meter, server);
         _ = new CoherenceInstruments(_meter, server);
-        _ = new WatcherInstruments(_meter, server);
-        PrometheusReader reader = new();
+        PrometheusReader reader = new([requests.Durations, watchers.Delays], settings.IsDisabled);
         _metrics = BuildMetrics(reader, settings, Math.Max(SeriesMin, SeriesPerClient * server.Guests.Count));
         Prometheus = new PrometheusEndpoint(reader);
         if (settings.ExportsTraces)

@@ -28,6 +28,14 @@ public sealed class PrometheusTests : IDisposable
     }
 
     [Fact]
+    public void Disabled_there_is_nothing_to_scrape()
+    {
+        using TelemetryBed disabled = new(isDisabled: true);
+        Assert.Equal("", disabled.Scrape());
+        Assert.Equal("# EOF\n", disabled.Scrape(isOpenMetrics: true));
+    }
+
+    [Fact]
     public void OpenMetrics_says_units_and_has_an_end()
     {
         string text = _bed.Scrape(isOpenMetrics: true);

@@ -27,7 +27,7 @@ internal sealed class TelemetryBed : IDisposable
     private readonly DaemonTelemetry _telemetry;
     private readonly WebApplication _web;
 
-    public TelemetryBed()
+    public TelemetryBed(bool isDisabled = false)
     {
         Share = _work.CreateSubdirectory("share").FullName;
         ShareConfiguration share = new()
@@ -37,7 +37,7 @@ internal sealed class TelemetryBed : IDisposable
             NumRequestQueues = 1,
         };
         Server = new GuestServer(new ServeConfiguration { Shares = [share] }, new CollectedLog());
-        _telemetry = new DaemonTelemetry(Server, TelemetrySettings.Off);
+        _telemetry = new DaemonTelemetry(Server, TelemetrySettings.Off with { IsDisabled = isDisabled });
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Services.AddRoutingCore();

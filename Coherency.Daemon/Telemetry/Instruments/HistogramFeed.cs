@@ -4,44 +4,68 @@ using Coherency.Host.Server.Statistics;
 namespace Coherency.Daemon.Telemetry.Instruments;
 
 /// <summary>
-/// Passes durations on that the daemon has counted in buckets of its own, where a histogram would be too dear: the same number
-/// into each bucket of a histogram with the same bounds. Each with the mean of what was counted there, so that the sum is right.
+/// Passes durations on to a histogram of OpenTelemetry, which takes them one by one: so many into each bucket as the daemon has
+/// counted there, each with their mean, so that the sum is right too.
 /// </summary>
-internal sealed class HistogramFeed(Histogram<double> histogram)
+internal sealed class HistogramFeed
 {
-    private const double NanosecondsPerSecond = 1e9;
+    /// <summary>
+    /// Most durations of one collection: at 100 ns each, a tenth of a second. When more have come, all buckets get the same part
+    /// of theirs: the distribution is right, the number is not; that of the requests is, in a counter of its own.
+    /// </summary>
+    public const int RecordsMax = 1_000_000;
 
-    private readonly Dictionary<object, DurationTotals> _passedOn = [];
+    private readonly DurationMetric _metric;
+    private readonly Histogram<double> _histogram;
+    private readonly Dictionary<object, Passed> _passed = [];
+
+    public HistogramFeed(Meter meter, DurationMetric metric)
+    {
+        _metric = metric;
+        _histogram = meter.CreateHistogram(
+            metric.Name, DurationMetric.Unit, metric.Description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = Bounds });
+    }
 
     /// <summary>The bounds that the histogram must have, in seconds.</summary>
     public static IReadOnlyList<double> Bounds { get; } =
-        [.. DurationBuckets.Bounds.ToArray().Select(nanoseconds => nanoseconds / NanosecondsPerSecond)];
+        [.. DurationBuckets.Bounds.ToArray().Select(nanoseconds => nanoseconds / DurationMetric.NanosecondsPerSecond)];
 
     /// <summary>Passes on what has come since the last time. One thread at a time.</summary>
-    /// <param name="series">What is counted.</param>
-    /// <param name="tags">The same each time.</param>
-    public void PassOn(object series, DurationTotals totals, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    public void PassOn()
     {
-        DurationTotals? before = _passedOn.GetValueOrDefault(series);
+        DurationSeries[] all = [.. _metric.Read()];
+        long coming = all.Sum(series => series.Totals.Count - (_passed.GetValueOrDefault(series.Key)?.Totals.Count ?? 0));
+        double part = Math.Min(1, (double)RecordsMax / Math.Max(1, coming));
+        foreach (DurationSeries series in all)
+        {
+            PassOn(series, part);
+        }
+    }
+
+    private void PassOn(in DurationSeries series, double part)
+    {
+        Passed before = _passed.GetValueOrDefault(series.Key) ?? new Passed(new DurationTotals(), new double[DurationBuckets.Count]);
         for (int bucket = 0; bucket < DurationBuckets.Count; bucket++)
         {
-            long count = totals.Counts[bucket] - (before?.Counts[bucket] ?? 0);
+            long count = series.Totals.Counts[bucket] - before.Totals.Counts[bucket];
             if (count > 0)
             {
-                long nanoseconds = totals.Nanoseconds[bucket] - (before?.Nanoseconds[bucket] ?? 0);
-                Record(count, MeanWithin(bucket, (double)nanoseconds / count), tags);
+                long nanoseconds = series.Totals.Nanoseconds[bucket] - before.Totals.Nanoseconds[bucket];
+                double due = (count * part) + before.Rests[bucket];
+                before.Rests[bucket] = due - Math.Floor(due);
+                Record((long)due, MeanWithin(bucket, (double)nanoseconds / count), series.Tags);
             }
         }
 
-        _passedOn[series] = totals;
+        _passed[series.Key] = before with { Totals = series.Totals };
     }
 
     private void Record(long count, double nanoseconds, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        double seconds = nanoseconds / NanosecondsPerSecond;
+        double seconds = nanoseconds / DurationMetric.NanosecondsPerSecond;
         for (long i = 0; i < count; i++)
         {
-            histogram.Record(seconds, tags);
+            _histogram.Record(seconds, tags);
         }
     }
 
@@ -53,4 +77,7 @@ internal sealed class HistogramFeed(Histogram<double> histogram)
         double highest = bucket == bounds.Length ? double.MaxValue : bounds[bucket];
         return Math.Clamp(mean, lowest, highest);
     }
+
+    /// <summary>What has been passed on of a series, and the parts of durations that are still due.</summary>
+    private sealed record Passed(DurationTotals Totals, double[] Rests);
 }

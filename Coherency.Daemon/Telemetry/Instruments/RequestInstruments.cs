@@ -13,41 +13,48 @@ internal sealed class RequestInstruments
     public const string DurationName = "coherency.fuse.request.duration";
 
     private readonly IReadOnlyList<ServedGuest> _clients;
-    private readonly HistogramFeed _durations;
+    private readonly HistogramFeed? _feed;
     private readonly Lock _feeding = new();
 
-    public RequestInstruments(Meter meter, IReadOnlyList<ServedGuest> clients)
+    /// <param name="feedsHistogram">Somebody collects who needs a histogram of OpenTelemetry.</param>
+    public RequestInstruments(Meter meter, IReadOnlyList<ServedGuest> clients, bool feedsHistogram)
     {
         _clients = clients;
-        _durations = new HistogramFeed(meter.CreateHistogram(
-            DurationName, "s", "From when a thread was free for a request that was there, to its reply", tags: null,
-            new InstrumentAdvice<double> { HistogramBucketBoundaries = HistogramFeed.Bounds }));
+        Durations = new DurationMetric(DurationName, "From when a thread was free for a request that was there, to its reply", ReadDurations);
+        _feed = feedsHistogram ? new HistogramFeed(meter, Durations) : null;
         meter.CreateObservableCounter("coherency.fuse.requests", MeasureRequests, "{request}", "FUSE requests that were carried out; error.type is there when they failed");
         meter.CreateObservableUpDownCounter("coherency.fuse.active_requests", MeasureActive, "{request}", "FUSE requests on their way; those that wait for a lock are");
         meter.CreateObservableCounter("coherency.fuse.malformed_requests", MeasureMalformed, "{request}", "Requests that could not be decoded and were refused");
         meter.CreateObservableCounter("coherency.fuse.io", MeasureBytes, "By", "File data that READs returned and WRITEs wrote");
     }
 
+    public DurationMetric Durations { get; }
+
     /// <summary>Durations are passed on first: all that is collected together is then of one moment, or nearly.</summary>
-    private IEnumerable<Measurement<long>> MeasureRequests()
+    private List<Measurement<long>> MeasureRequests()
     {
-        List<Measurement<long>> measurements = [];
         lock (_feeding)
         {
-            foreach ((ServedGuest client, FuseOpcode opcode, OperationTotals totals) in ReadAll())
+            _feed?.PassOn();
+        }
+
+        List<Measurement<long>> measurements = [];
+        foreach ((ServedGuest client, FuseOpcode opcode, OperationTotals totals) in ReadAll())
+        {
+            KeyValuePair<string, object?>[] tags = TagsOf(client, opcode);
+            measurements.Add(new Measurement<long>(totals.Finished - totals.Errors.Sum(error => error.Count), tags));
+            foreach ((Errno error, long count) in totals.Errors)
             {
-                KeyValuePair<string, object?>[] tags = TagsOf(client, opcode);
-                _durations.PassOn((client.Name, opcode), totals.Durations, tags);
-                measurements.Add(new Measurement<long>(totals.Finished - totals.Errors.Sum(error => error.Count), tags));
-                foreach ((Errno error, long count) in totals.Errors)
-                {
-                    measurements.Add(new Measurement<long>(count, [.. tags, new(TelemetryNames.Error, TelemetryNames.ErrorOf(error))]));
-                }
+                measurements.Add(new Measurement<long>(count, [.. tags, new(TelemetryNames.Error, TelemetryNames.ErrorOf(error))]));
             }
         }
 
         return measurements;
     }
+
+    private IEnumerable<DurationSeries> ReadDurations() =>
+        from read in ReadAll()
+        select new DurationSeries((read.Client, read.Opcode), TagsOf(read.Client, read.Opcode), read.Totals.Durations);
 
     private IEnumerable<Measurement<long>> MeasureActive() =>
         from read in ReadAll()

@@ -10,32 +10,35 @@ internal sealed class WatcherInstruments
     public const string DelayName = "coherency.watcher.delay";
 
     private readonly GuestServer _server;
-    private readonly HistogramFeed _delays;
+    private readonly HistogramFeed? _feed;
     private readonly Lock _feeding = new();
 
-    public WatcherInstruments(Meter meter, GuestServer server)
+    /// <param name="feedsHistogram">Somebody collects who needs a histogram of OpenTelemetry.</param>
+    public WatcherInstruments(Meter meter, GuestServer server, bool feedsHistogram)
     {
         _server = server;
-        _delays = new HistogramFeed(meter.CreateHistogram(
-            DelayName, "s", "From when the watcher's thread learned of events of the host, to when their slots had moved", tags: null,
-            new InstrumentAdvice<double> { HistogramBucketBoundaries = HistogramFeed.Bounds }));
+        Delays = new DurationMetric(DelayName, "From when the watcher's thread learned of events of the host, to when their slots had moved", ReadDelays);
+        _feed = feedsHistogram ? new HistogramFeed(meter, Delays) : null;
         meter.CreateObservableGauge("coherency.watcher.alive", MeasureAlive, "{watcher}", "1 while the watcher's thread works, by the mechanism that it has");
     }
 
-    private List<Measurement<long>> MeasureAlive()
+    public DurationMetric Delays { get; }
+
+    private IEnumerable<Measurement<long>> MeasureAlive()
     {
-        List<Measurement<long>> measurements = [];
         lock (_feeding)
         {
-            foreach (HostWatcher watcher in _server.Watchers)
-            {
-                KeyValuePair<string, object?> share = new(TelemetryNames.Share, watcher.Directory);
-                _delays.PassOn(watcher, watcher.Delay.Read(), [share]);
-                KeyValuePair<string, object?> mechanism = new("coherency.watcher.mechanism", watcher.State.ToString().ToLowerInvariant());
-                measurements.Add(new Measurement<long>(watcher.IsAlive ? 1 : 0, share, mechanism));
-            }
+            _feed?.PassOn();
         }
 
-        return measurements;
+        return from watcher in _server.Watchers
+               select new Measurement<long>(
+                   watcher.IsAlive ? 1 : 0, ShareOf(watcher), new("coherency.watcher.mechanism", watcher.State.ToString().ToLowerInvariant()));
     }
+
+    private IEnumerable<DurationSeries> ReadDelays() =>
+        from watcher in _server.Watchers
+        select new DurationSeries(watcher, [ShareOf(watcher)], watcher.Delay.Read());
+
+    private static KeyValuePair<string, object?> ShareOf(HostWatcher watcher) => new(TelemetryNames.Share, watcher.Directory);
 }

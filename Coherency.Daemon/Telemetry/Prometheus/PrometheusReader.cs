@@ -1,3 +1,4 @@
+using Coherency.Daemon.Telemetry.Instruments;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -8,9 +9,17 @@ namespace Coherency.Daemon.Telemetry.Prometheus;
 internal sealed class PrometheusReader : IDisposable
 {
     private readonly Lock _collecting = new();
-    private readonly Exporter _exporter = new();
+    private readonly Exporter _exporter;
+    private readonly bool _isDisabled;
 
-    public PrometheusReader() => MetricReader = new BaseExportingMetricReader(_exporter);
+    /// <param name="durations">Written from the daemon's own buckets: exact, and as quick after a year as after a second.</param>
+    /// <param name="isDisabled">There is nothing to read.</param>
+    public PrometheusReader(IReadOnlyList<DurationMetric> durations, bool isDisabled)
+    {
+        _isDisabled = isDisabled;
+        _exporter = new Exporter(durations);
+        MetricReader = new BaseExportingMetricReader(_exporter);
+    }
 
     /// <summary>What the provider of the metrics is given; it disposes it.</summary>
     public MetricReader MetricReader { get; }
@@ -22,7 +31,11 @@ internal sealed class PrometheusReader : IDisposable
         {
             PrometheusText text = new(isOpenMetrics);
             _exporter.Text = text;
-            MetricReader.Collect();
+            if (!_isDisabled)
+            {
+                MetricReader.Collect();
+            }
+
             _exporter.Text = null;
             return text.Finish();
         }
@@ -30,7 +43,7 @@ internal sealed class PrometheusReader : IDisposable
 
     public void Dispose() => MetricReader.Dispose();
 
-    private sealed class Exporter : BaseExporter<Metric>
+    private sealed class Exporter(IReadOnlyList<DurationMetric> durations) : BaseExporter<Metric>
     {
         /// <summary>Null while nobody asked: the provider collects once more when it ends.</summary>
         public PrometheusText? Text { get; set; }
@@ -45,7 +58,16 @@ internal sealed class PrometheusReader : IDisposable
             text.WriteTarget(ParentProvider.GetResource());
             foreach (Metric metric in batch)
             {
-                text.Write(metric);
+                // Where OTLP is on too, these have a histogram for it.
+                if (!durations.Any(own => own.Name == metric.Name))
+                {
+                    text.Write(metric);
+                }
+            }
+
+            foreach (DurationMetric own in durations)
+            {
+                text.Write(own);
             }
 
             return ExportResult.Success;

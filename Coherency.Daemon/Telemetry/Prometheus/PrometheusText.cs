@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Coherency.Daemon.Telemetry.Instruments;
+using Coherency.Host.Server.Statistics;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -18,30 +20,38 @@ internal sealed class PrometheusText(bool isOpenMetrics)
     /// <summary>What the resource says, as the labels of one metric.</summary>
     public void WriteTarget(Resource resource)
     {
-        SetLabels(resource.Attributes);
+        SetLabels(resource.Attributes.Select(attribute => new KeyValuePair<string, object?>(attribute.Key, attribute.Value)));
         WriteHead("target_info", isOpenMetrics ? "target" : "target_info", isOpenMetrics ? "info" : "gauge", "", "What sends these metrics");
         WriteSample("target_info", "", 1);
     }
 
+    /// <summary>A metric with one number in each series: histograms come as <see cref="DurationMetric"/>.</summary>
     public void Write(Metric metric)
     {
-        bool isHistogram = metric.MetricType == MetricType.Histogram;
+        if (metric.MetricType is MetricType.Histogram or MetricType.ExponentialHistogram)
+        {
+            return;
+        }
+
         bool isCounter = metric.MetricType.IsSum() && metric.MetricType is not (MetricType.LongSumNonMonotonic or MetricType.DoubleSumNonMonotonic);
-        string family = PrometheusNames.FamilyOf(metric.Name, metric.Unit, isGauge: !isHistogram && !isCounter);
+        string family = PrometheusNames.FamilyOf(metric.Name, metric.Unit, isGauge: !isCounter);
         string name = PrometheusNames.SampleOf(family, isCounter);
-        string type = isHistogram ? "histogram" : isCounter ? "counter" : "gauge";
-        WriteHead(name, isOpenMetrics ? family : name, type, PrometheusNames.UnitOf(metric.Unit), metric.Description);
+        WriteHead(name, isOpenMetrics ? family : name, isCounter ? "counter" : "gauge", PrometheusNames.UnitOf(metric.Unit), metric.Description);
         foreach (ref readonly MetricPoint point in metric.GetMetricPoints())
         {
             SetLabels(point.Tags);
-            if (isHistogram)
-            {
-                WriteHistogram(name, point);
-            }
-            else
-            {
-                WriteSample(name, "", ValueOf(metric.MetricType, point));
-            }
+            WriteSample(name, "", ValueOf(metric.MetricType, point));
+        }
+    }
+
+    public void Write(DurationMetric metric)
+    {
+        string name = PrometheusNames.FamilyOf(metric.Name, DurationMetric.Unit, isGauge: false);
+        WriteHead(name, name, "histogram", PrometheusNames.UnitOf(DurationMetric.Unit), metric.Description);
+        foreach (DurationSeries series in metric.Read())
+        {
+            SetLabels(series.Tags);
+            WriteHistogram(name, series.Totals);
         }
     }
 
@@ -68,17 +78,18 @@ internal sealed class PrometheusText(bool isOpenMetrics)
         _text.Append("# HELP ").Append(family).Append(' ').Append(Escape(text)).Append('\n');
     }
 
-    /// <summary>Buckets of the format hold all that is below their bound, not only what is above that of the one before.</summary>
-    private void WriteHistogram(string name, in MetricPoint point)
+    private void WriteHistogram(string name, DurationTotals totals)
     {
         long count = 0;
-        foreach (HistogramBucket bucket in point.GetHistogramBuckets())
+        for (int bucket = 0; bucket < DurationBuckets.Count; bucket++)
         {
-            count += bucket.BucketCount;
-            WriteSample(name + "_bucket", $"le=\"{Format(bucket.ExplicitBound)}\"", count);
+            // Buckets of the format hold all that is below their bound, not only what is above that of the one before.
+            count += totals.Counts[bucket];
+            double bound = bucket < HistogramFeed.Bounds.Count ? HistogramFeed.Bounds[bucket] : double.PositiveInfinity;
+            WriteSample(name + "_bucket", $"le=\"{Format(bound)}\"", count);
         }
 
-        WriteSample(name + "_sum", "", point.GetHistogramSum());
+        WriteSample(name + "_sum", "", totals.Nanoseconds.Sum() / DurationMetric.NanosecondsPerSecond);
         WriteSample(name + "_count", "", count);
     }
 
@@ -103,12 +114,12 @@ internal sealed class PrometheusText(bool isOpenMetrics)
         }
     }
 
-    private void SetLabels(IEnumerable<KeyValuePair<string, object>> attributes)
+    private void SetLabels(IEnumerable<KeyValuePair<string, object?>> attributes)
     {
         _labels.Clear();
-        foreach ((string name, object value) in attributes)
+        foreach (KeyValuePair<string, object?> attribute in attributes)
         {
-            AddLabel(new(name, value));
+            AddLabel(attribute);
         }
     }
 
