@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Coherency.Tests.Admin;
 
 /// <summary>Clients of gRPC that nobody here wrote.</summary>
@@ -10,6 +12,10 @@ internal static class ForeignClient
     /// <summary>The lines that a scenario of Clients/client.py prints, by Debian's python3-grpcio.</summary>
     public static string[] Python(string target, params string[] scenario) => Lines(ChildProcess.Run(
         "/usr/bin/python3", [Path.Combine(Folder, "client.py"), Path.Combine(Protos, "admin.v1.binpb"), target, .. scenario]));
+
+    /// <summary>A scenario that goes on until it is told to end.</summary>
+    public static Running StartPython(string target, params string[] scenario) => new(
+        "/usr/bin/python3", [Path.Combine(Folder, "client.py"), Path.Combine(Protos, "admin.v1.binpb"), target, .. scenario]);
 
     /// <summary>The lines that a scenario of Clients/client.js prints, by npm's @grpc/grpc-js.</summary>
     public static string[] Node(string target, string scenario) => Lines(ChildProcess.Run(
@@ -42,5 +48,24 @@ internal static class ForeignClient
 
         Assert.True(File.Exists(complete), $"npm could not install {list}");
         return modules;
+    }
+
+    /// <summary>A client beside the test; it ends with its standard input.</summary>
+    internal sealed class Running : IDisposable
+    {
+        private readonly Process _process;
+
+        public Running(string program, IEnumerable<string> arguments) =>
+            _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+
+        /// <summary>Waits for a line.</summary>
+        public string? ReadLine() => _process.StandardOutput.ReadLine();
+
+        public void Dispose()
+        {
+            _process.StandardInput.Close();
+            _process.WaitForExit();
+            _process.Dispose();
+        }
     }
 }

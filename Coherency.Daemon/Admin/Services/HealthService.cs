@@ -11,13 +11,19 @@ namespace Coherency.Daemon.Admin.Services;
 /// Whether the daemon serves: as a whole, a share (not when the changes of host programs are no longer noticed), a guest (not
 /// when it is drained, or unmounted).
 /// </summary>
-internal sealed class HealthService(GuestServer server) : HealthBase
+internal sealed class HealthService : HealthBase
 {
     private const string SharePrefix = "coherency.share.";
     private const string GuestPrefix = "coherency.guest.";
 
-    /// <summary>How soon a watch tells of a change.</summary>
-    private static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(500);
+    private readonly GuestServer _server;
+    private readonly StatusWatch _watch;
+
+    public HealthService(GuestServer server)
+    {
+        _server = server;
+        _watch = new StatusWatch(StatusOf);
+    }
 
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
     {
@@ -31,18 +37,10 @@ internal sealed class HealthService(GuestServer server) : HealthBase
     public override async Task Watch(
         HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream, ServerCallContext context)
     {
-        ServingStatus? told = null;
-        using PeriodicTimer timer = new(WatchPeriod);
-        do
+        await foreach (ServingStatus status in _watch.FollowAsync(request.Service, context.CancellationToken).ConfigureAwait(false))
         {
-            ServingStatus now = StatusOf(request.Service);
-            if (now != told)
-            {
-                await responseStream.WriteAsync(new HealthCheckResponse { Status = now }, context.CancellationToken).ConfigureAwait(false);
-                told = now;
-            }
+            await responseStream.WriteAsync(new HealthCheckResponse { Status = status }, context.CancellationToken).ConfigureAwait(false);
         }
-        while (await timer.WaitForNextTickAsync(context.CancellationToken).ConfigureAwait(false));
     }
 
     private ServingStatus StatusOf(string service)
@@ -68,13 +66,13 @@ internal sealed class HealthService(GuestServer server) : HealthBase
 
     private bool? IsShareServing(string directory)
     {
-        ServedShare? share = server.ServedShares.FirstOrDefault(one => one.Directory == directory);
+        ServedShare? share = _server.ServedShares.FirstOrDefault(one => one.Directory == directory);
         return share is null ? null : share.Watcher?.IsAlive ?? true;
     }
 
     private bool? IsGuestServing(string name)
     {
-        ServedGuest? guest = server.Guests.FirstOrDefault(one => one.Name == name);
+        ServedGuest? guest = _server.Guests.FirstOrDefault(one => one.Name == name);
         if (guest is null)
         {
             return null;

@@ -96,10 +96,10 @@ def bad(channel):
     attempt(channel.unary_unary(f"/{ADMIN}Admin/ListGuests"), b"\xff\xff\xff")
 
 
-def watch(channel, service):
+def watch(channel, service, timeout=PATIENCE):
     call = channel.unary_stream(
         f"/{HEALTH}Health/Watch", request_serializer=serialize, response_deserializer=message(f"{HEALTH}HealthCheckResponse").FromString)
-    return call(message(f"{HEALTH}HealthCheckRequest")(service=service), timeout=PATIENCE)
+    return call(message(f"{HEALTH}HealthCheckRequest")(service=service), timeout=timeout)
 
 
 def health(channel, *services):
@@ -189,6 +189,14 @@ def crowd(target, clients):
     print(codes)
 
 
+def hold(target, clients):
+    """So many clients, each with a connection and a stream of its own, until standard input ends."""
+    channels = [connect(target, **{"grpc.use_local_subchannel_pool": 1}) for _ in range(int(clients))]
+    streams = [watch(channel, "coherency.guest.a", timeout=None) for channel in channels]
+    print({next(stream).status for stream in streams}, flush=True)
+    sys.stdin.read()
+
+
 def tls(target, *files):
     """With the root of the server's certificate, then without a certificate or with one and its key."""
     root, *pair = [open(file, "rb").read() for file in files]
@@ -201,7 +209,7 @@ def tls(target, *files):
 
 
 target, scenario, *arguments = sys.argv[2:]
-if scenario in ("crowd", "tls"):
+if scenario in ("crowd", "hold", "tls"):
     globals()[scenario](target, *arguments)
 else:
     with connect(target) as only:
