@@ -33,6 +33,16 @@ public sealed class RequestRecorderTests
         Assert.Equal(Count, _counters.Read(FuseOpcode.GetAttr).Durations.Count);
     }
 
+    /// <summary>As when measuring begins between a request's arrival and its end.</summary>
+    [Fact]
+    public void A_request_that_stood_in_no_line_harms_nobody()
+    {
+        _recorder.Begin(FuseOpcode.GetAttr);
+        _recorder.Finish(FuseOpcode.GetAttr, NodeId.Root, 0, Errno.None);
+        _recorder.EndLine();
+        Assert.Equal(1, _counters.Read(FuseOpcode.GetAttr).Durations.Count);
+    }
+
     [Fact]
     public void Of_the_others_each_is_timed()
     {

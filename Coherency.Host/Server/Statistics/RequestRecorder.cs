@@ -40,7 +40,10 @@ public sealed class RequestRecorder
     private long _freeSince;
 
     private long _lineBegan;
-    private int _lineLength;
+
+    /// <summary>A queue that is never empty has one line for as long as it runs: more requests than an int counts.</summary>
+    private long _lineLength;
+
     private int _untilTimed = CheapPerTimed;
 
     /// <summary>A bit for each operation that has finished requests which were not timed.</summary>
@@ -58,7 +61,8 @@ public sealed class RequestRecorder
             return;
         }
 
-        long mean = (Stopwatch.GetTimestamp() - _lineBegan) / _lineLength;
+        // What was taken before requests were measured, and finished after, is in no line.
+        long mean = (Stopwatch.GetTimestamp() - _lineBegan) / Math.Max(1, _lineLength);
         for (; _untimed != 0; _untimed &= _untimed - 1)
         {
             RecordDuration(Row((FuseOpcode)BitOperations.TrailingZeroCount(_untimed)), mean);

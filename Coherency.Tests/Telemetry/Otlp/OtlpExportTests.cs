@@ -123,7 +123,7 @@ public sealed class OtlpExportTests : IDisposable
     private RunningDaemon Start(params (string Name, string Value)[] environment)
     {
         string share = _work.CreateSubdirectory("share").FullName;
-        string[] arguments = ["serve", "--shared-dir", share, "--guest", $"a={_work.FullName}/a.sock", "--num-request-queues", "1"];
+        string[] arguments = ["serve", "--shared-dir", share, "--guest", $"a={_work.FullName}/a.sock", "--num-request-queues", "1", "--no-admin"];
         RunningDaemon daemon = new("dotnet", [RunningDaemon.Program, .. arguments], environment);
         daemon.WaitUntilReady();
         return daemon;
