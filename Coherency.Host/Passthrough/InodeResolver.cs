@@ -5,6 +5,7 @@ namespace Coherency.Host.Passthrough;
 /// <summary>
 /// From a name to an inode. Names can be renamed, removed and reused between two system calls, so an answer is only given
 /// when identity and attributes are known to belong to the same inode: never the one of the old and the other of the new.
+/// And the attributes are asked for when the table has the inode already: a watcher passes over changes of what it has not.
 /// </summary>
 /// <param name="usesHandles">The root's mount has handles; mounts that do not are found out one by one.</param>
 internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts, DescriptorCache cache, DescriptorBudget budget, bool usesHandles)
@@ -53,7 +54,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
         int pathFd = mount.UsesHandles ? -1 : OpenPathOf(fd);
         return pathFd < 0 && !mount.UsesHandles
             ? Fail(pathFd.ToErrno(), out attributes, out inode)
-            : AddIdentified(mount, fd, pathFd, attributes, out inode);
+            : AddIdentified(mount, fd, pathFd, ref attributes, out inode);
     }
 
     /// <summary>What stands behind a name, before it is removed; nothing when that cannot be told.</summary>
@@ -139,8 +140,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return Fail(errno, out attributes, out inode);
         }
 
-        inode = AddWithHandle(identity, attributes, fd);
-        return Errno.None;
+        return AddWithHandle(identity, fd, fd, ref attributes, out inode);
     }
 
     private Errno ResolveAttributes(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
@@ -186,11 +186,11 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return Fail(errno, out attributes, out inode);
         }
 
-        return AddIdentified(mount, fd, fd, attributes, out inode);
+        return AddIdentified(mount, fd, fd, ref attributes, out inode);
     }
 
     /// <summary>Adds an inode whose attributes came from <paramref name="fd"/>; owns <paramref name="pathFd"/> (or -1).</summary>
-    private Errno AddIdentified(Mount mount, int fd, int pathFd, scoped in statx attributes, out PinnedInode inode)
+    private Errno AddIdentified(Mount mount, int fd, int pathFd, scoped ref statx attributes, out PinnedInode inode)
     {
         if (!mount.UsesHandles)
         {
@@ -205,15 +205,23 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return Fail(result.ToErrno(), out _, out inode);
         }
 
-        inode = AddWithHandle(identity, attributes, pathFd);
-        return Errno.None;
+        return AddWithHandle(identity, fd, pathFd, ref attributes, out inode);
     }
 
     /// <summary>Adds an inode found by handle; its descriptor, if any, is kept for later.</summary>
-    private PinnedInode AddWithHandle(scoped in FileIdentity identity, scoped in statx attributes, int pathFd)
+    /// <param name="attributes">Those of <paramref name="fd"/> before it was added; afterwards those since.</param>
+    private Errno AddWithHandle(scoped in FileIdentity identity, int fd, int pathFd, scoped ref statx attributes, out PinnedInode inode)
     {
         int none = -1;
-        PinnedInode inode = inodes.PinOrAdd(identity, attributes, ref none);
+        inode = inodes.PinOrAdd(identity, attributes, ref none);
+        Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
+        if (errno != Errno.None)
+        {
+            inode.Dispose();
+            CloseIfOpen(pathFd);
+            return Fail(errno, out attributes, out inode);
+        }
+
         if (pathFd >= 0)
         {
             cache.InsertPinned(inode.Node, pathFd, out int place);
@@ -227,7 +235,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             }
         }
 
-        return inode;
+        return Errno.None;
     }
 
     /// <summary>Adds an inode that has no handle: its record owns the descriptor, which the budget must allow.</summary>

@@ -33,6 +33,14 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
 
     public int Count => Volatile.Read(ref _count);
 
+    public bool Has(ulong node)
+    {
+        lock (_lock)
+        {
+            return Find(node) != None;
+        }
+    }
+
     public PinnedInode Pin(ulong node)
     {
         lock (_lock)

@@ -47,6 +47,12 @@ internal sealed class InodeTable
     public ulong KeyOf(ulong fileSystemId, ushort handleType, ReadOnlySpan<byte> handle) =>
         Usable(_hash.Hash(fileSystemId, handleType, handle));
 
+    /// <summary>
+    /// Does any client hold an inode with that key, or is a request about to give it one? Once this says no, whoever is given the
+    /// inode later gets attributes that are newer (<see cref="InodeResolver"/>).
+    /// </summary>
+    public bool Knows(ulong key) => ShardOf(key).Has(key);
+
     /// <summary>References the inode with that node id; empty if there is none.</summary>
     public PinnedInode Pin(ulong node) => ShardOf(node).Pin(node);
 

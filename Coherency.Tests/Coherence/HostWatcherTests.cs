@@ -173,6 +173,50 @@ public sealed class HostWatcherTests : IDisposable
         Assert.Equal(state == WatchState.Inotify, Run("pass").Contains(mounted));
     }
 
+    /// <summary>Nobody has cached anything there; elsewhere on the file system programs may do what they like.</summary>
+    [Fact]
+    public void What_no_guest_holds_moves_nothing()
+    {
+        Watch(WatchState.Fanotify);
+        SlotKey directory = Make("os.mkdir('d')", "d");
+        _host.Run("os.mkdir('d/unseen'); os.close(os.open('d/unseen/file', os.O_CREAT|os.O_WRONLY))");
+        Assert.Equal([directory, Name("d", "unseen")], Run("pass").OrderBy(slot => slot == directory ? 0 : 1));
+        Assert.Empty(Run("write('d/unseen/file', b'y'); os.mkdir('d/unseen/e'); os.rename('d/unseen/file', 'd/unseen/f'); os.chmod('d/unseen', 0o700)"));
+        _guest!.Files.Forget(Node("d"), ulong.MaxValue);
+        Assert.Empty(Run("os.mkdir('d/other')"));
+    }
+
+    /// <summary>
+    /// A guest is given an inode that nobody holds while a program changes it. Its answer is the new state, or the slot has moved
+    /// since the request began.
+    /// </summary>
+    [Fact]
+    public async Task A_change_of_what_is_just_being_looked_up_is_not_passed_over()
+    {
+        Watch(WatchState.Fanotify);
+        SlotKey file = File("file");
+        using WatchedTable table = new(_share.Share.Group, _share.Share.RootKey);
+        using HostWatcher watcher = new(_share.Share, _share.Share.Group, NullLogger.Instance);
+        int old = 0;
+        for (int round = 0; round < 500; round++)
+        {
+            _guest!.Files.Forget(new NodeId(file.Value), ulong.MaxValue);
+            int mode = 0x180 + (round % 2);
+            Task change = Task.Run(() => _host.Run($"os.chmod('file', {mode})"));
+            // Now and then the change is first, now and then the answer.
+            Thread.SpinWait(round * 40);
+            ulong before = table.View.Table.ReadSlot(file);
+            Entry entry = _guest.Lookup("file");
+            await change;
+            Run("pass");
+            bool isNew = (entry.Attributes.stx_mode & 0xFFF) == mode;
+            old += isNew ? 0 : 1;
+            Assert.True(isNew || SpinWait.SpinUntil(() => table.View.Table.ReadSlot(file) != before, TimeSpan.FromSeconds(5)), $"round {round}: what is old is believed");
+        }
+
+        Assert.InRange(old, 1, 499);
+    }
+
     [Fact]
     public void A_disk_file_system_is_watched() => ChangesInShare(o => o, "/tmp", WatchState.Fanotify);
 

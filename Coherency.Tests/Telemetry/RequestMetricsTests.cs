@@ -5,6 +5,7 @@ using Coherency.Guest;
 using Coherency.Guest.Coherence;
 using Coherency.Guest.Files;
 using Coherency.Guest.Fuse;
+using Coherency.Tests.Coherence;
 
 namespace Coherency.Tests.Telemetry;
 
@@ -106,7 +107,11 @@ public sealed class RequestMetricsTests : IDisposable
         using VersionTableReader table = VersionTableReader.Open(_bed.TableOf(TelemetryBed.GuestB));
         using CoherentCache cache = CoherentCache.Attach(reader.Fuse, table);
         writer.Fuse.MkDir(NodeId.Root, "directory"u8, 0x1ED);
-        File.WriteAllText(Path.Combine(_bed.Share, "by the host"), "text");
+        using (HostProgram host = new(_bed.Share))
+        {
+            host.Run("os.mkdir('by the host')");
+        }
+
 
         // MKDIR moves the name and its directory, of the other guest.
         MetricsText metrics = ScrapeWhen(text => text.Sum("coherency_table_moves_total", "coherency_actor=\"host:\"") > 0

@@ -107,7 +107,7 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
         await browser.InitializeAsync();
         try
         {
-            await using IBrowserContext context = await browser.OpenAsync(1280, 900, ColorScheme.Light);
+            await using IBrowserContext context = await browser.OpenAsync(1280, 1400, ColorScheme.Light);
             IPage page = await context.NewPageAsync();
             await Web($"for i in $(seq 300); do echo $i >{Mount}/docs/page$i.md; done; ls -lR {Mount} >/dev/null");
             await Build($"ls -lR {Mount} >/dev/null");
@@ -121,7 +121,7 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
             await Assertions.Expect(page.Locator("#guest-rows")).ToContainTextAsync("%", new() { Timeout = 45_000 });
             // Long enough for a line of the chart.
             await page.WaitForTimeoutAsync(Environment.GetEnvironmentVariable("COHERENCY_SCREENSHOTS") is { Length: > 0 } ? 30_000 : 0);
-            byte[] picture = await page.ScreenshotAsync(new PageScreenshotOptions { FullPage = true });
+            byte[] picture = await page.ScreenshotAsync();
             if (Environment.GetEnvironmentVariable("COHERENCY_SCREENSHOTS") is { Length: > 0 } folder)
             {
                 await File.WriteAllBytesAsync(Path.Combine(Directory.CreateDirectory(folder).FullName, "dashboard-guests.png"), picture);

@@ -11,6 +11,10 @@ namespace Coherency.Host.Coherence.HostWatching;
 /// Events of whole file systems, by fanotify(7). Each event carries the handles of the directory and of the inode, and the
 /// name: what keys are made of, without opening or resolving anything. It needs CAP_SYS_ADMIN and Linux 5.17.
 /// <para>
+/// Events of what no client holds are passed over: nobody has cached it. For a name that is the directory, which a client holds
+/// before it asks for the name; for an inode itself, the table has it before its attributes are read for whoever is given it.
+/// </para>
+/// <para>
 /// The queue is the bounded one (fs.fanotify.max_queued_events), although a larger one is allowed: whoever is 16,384 events
 /// behind makes clients right sooner by one move of the epoch than by working through them, and a daemon that is stopped
 /// must not fill the memory of the kernel.
@@ -105,7 +109,7 @@ internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
 
             // All other records that this group gets are of a directory: the one, or of a rename the old and the new one.
             directory = key;
-            if ((mask & OfNames) != 0)
+            if ((mask & OfNames) != 0 && _inodes.Knows(key))
             {
                 if (count + 2 >= keys.Length)
                 {
@@ -122,13 +126,18 @@ internal sealed unsafe class FanotifyGroup : IEventSource, IDisposable
             }
         }
 
-        if ((mask & OfInodes) != 0)
+        // An event about a directory itself has no second record.
+        ulong changed = inode != 0 ? inode : directory;
+        if ((mask & OfInodes) != 0 && _inodes.Knows(changed))
         {
-            // An event about a directory itself has no second record.
-            keys[count++] = SlotKey.Inode(inode != 0 ? inode : directory);
+            keys[count++] = SlotKey.Inode(changed);
         }
 
-        batch.Add(new HostChange(OperationOf(mask), processId, keys[..count]) { Directory = firstDirectory, Name = firstName });
+        if (count > 0)
+        {
+            batch.Add(new HostChange(OperationOf(mask), processId, keys[..count]) { Directory = firstDirectory, Name = firstName });
+        }
+
         return true;
     }
 
