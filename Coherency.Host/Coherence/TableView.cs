@@ -64,8 +64,19 @@ public sealed class TableView : ShareView, IDisposable
         // of Detach: joining waits for changes, and who resets the session must not wait for it.
         lock (_joining)
         {
-            int detachments = Volatile.Read(ref _detachments);
-            return _isAttached || ((_isFollowing || _group.TryJoin(this)) && TryBecomeAttached(detachments));
+            int detachments;
+            lock (_state)
+            {
+                if (_isAttached)
+                {
+                    return true;
+                }
+
+                // A detach that is on its way has left the group by now; one that comes later shows in the number.
+                detachments = _detachments;
+            }
+
+            return (_isFollowing || _group.TryJoin(this)) && TryBecomeAttached(detachments);
         }
     }
 

@@ -79,6 +79,11 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
             Attributes = attributes,
             IsSubmount = inode.Mount != parentMount && inode.IsDirectory && _share.Options.AnnounceSubmounts,
         };
+        if (entry.IsSubmount)
+        {
+            _share.KeepSubmount(inode);
+        }
+
         if (_references.Add(inode.Node))
         {
             inode.Keep();

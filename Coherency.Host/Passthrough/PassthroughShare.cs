@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
@@ -12,6 +13,7 @@ public sealed unsafe class PassthroughShare : IDisposable
 {
     private const int PathOnly = OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW;
 
+    private readonly ConcurrentDictionary<ulong, bool> _submounts = new();
     private readonly int _rootFd;
     private readonly DescriptorCache _cache;
 
@@ -73,6 +75,18 @@ public sealed unsafe class PassthroughShare : IDisposable
         Mounts.SetWatch(watch);
         using PinnedInode root = Inodes.Pin(RootKey);
         watch?.AddInode(root);
+    }
+
+    /// <summary>
+    /// Keeps the root of a submount in the table for good. A guest before Linux 6.7 may give it back while it has it mounted, and
+    /// goes on to believe names in it: the watcher must not take it for something that nobody holds.
+    /// </summary>
+    internal void KeepSubmount(scoped in PinnedInode root)
+    {
+        if (_submounts.TryAdd(root.Node, true))
+        {
+            Inodes.Pin(root.Node).Keep();
+        }
     }
 
     public void Dispose()

@@ -37,14 +37,22 @@ public sealed partial class FuseSession
     public long CacheReports => Volatile.Read(ref _cacheReports);
 
     /// <summary>A report is answered with ENODATA, as there is no such attribute.</summary>
-    private bool TakeReport(FuseRequest request, EntryName attribute)
+    private bool TakeReport(FuseRequest request, IFileSystem files, EntryName attribute)
     {
         if (request.Node != NodeId.Root || _view is not { IsAttached: true } || !Server.CacheReport.IsReport(attribute.Bytes, out CacheReport? report))
         {
             return false;
         }
 
-        Volatile.Write(ref _cacheReport, report);
+        lock (_stateLock)
+        {
+            // Its client may be gone, and the next one has said nothing yet.
+            if (_conversation?.Files == files)
+            {
+                _cacheReport = report;
+            }
+        }
+
         Interlocked.Increment(ref _cacheReports);
         return true;
     }

@@ -21,7 +21,7 @@ public sealed partial class FuseSession
             return ReplySized(request, Attach(files, value, out int attachLength), value, attachLength);
         }
 
-        if (TakeReport(request, name))
+        if (TakeReport(request, files, name))
         {
             return Errno.ENODATA;
         }

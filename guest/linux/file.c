@@ -229,6 +229,25 @@ static ssize_t coherency_splice_read(struct file *in, loff_t *position, struct p
 	return err ? err : fuse_file_op->splice_read(in, position, pipe, length, flags);
 }
 
+/*
+ * Carries a direct write out before it returns, also one that its caller would rather be told of later: what is cached
+ * may be read in until it has arrived, and fuse does not say when that is.
+ */
+static ssize_t write_and_wait(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct kiocb waiting;
+	ssize_t result;
+
+	if (is_sync_kiocb(iocb) || !(iocb->ki_flags & IOCB_DIRECT))
+		return fuse_file_op->write_iter(iocb, from);
+	init_sync_kiocb(&waiting, iocb->ki_filp);
+	waiting.ki_flags = iocb->ki_flags;
+	waiting.ki_pos = iocb->ki_pos;
+	result = fuse_file_op->write_iter(&waiting, from);
+	iocb->ki_pos = waiting.ki_pos;
+	return result;
+}
+
 /* O_APPEND writes at what the guest takes for the end, and privileges are dropped by the mode. */
 static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -247,7 +266,7 @@ static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			return err;
 	}
 	write = own_write_begin(ci);
-	result = fuse_file_op->write_iter(iocb, from);
+	result = write_and_wait(iocb, from);
 	own_write_end(ci, write);
 	return result;
 }

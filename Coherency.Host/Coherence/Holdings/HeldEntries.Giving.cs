@@ -127,7 +127,7 @@ public sealed partial class HeldEntries
         number = FindNode(node);
         if (number == 0)
         {
-            if (!_nodes.TryAdd(out number))
+            if (IsFull || !_nodes.TryAdd(out number))
             {
                 _unrecorded++;
                 return false;

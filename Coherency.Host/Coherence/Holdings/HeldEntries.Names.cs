@@ -1,3 +1,5 @@
+using Coherency.Core.Fuse;
+
 namespace Coherency.Host.Coherence.Holdings;
 
 // Records of names, each in three places: the index, the list of what it leads to, the list of its directory.
@@ -54,7 +56,9 @@ public sealed partial class HeldEntries
 
     private bool TryAddName(uint directory, ReadOnlySpan<byte> name, uint hash, uint child, out uint number)
     {
-        if (!_names.TryAdd(out number))
+        number = 0;
+        // Some file systems have longer names, which a listing brings and nobody can look up.
+        if (IsFull || name.Length > EntryName.BytesMax || !_names.TryAdd(out number))
         {
             return false;
         }

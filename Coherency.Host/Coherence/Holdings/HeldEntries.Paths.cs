@@ -11,6 +11,9 @@ public sealed partial class HeldEntries
     private const int PathBytesMax = 4096;
 
     /// <summary>Directories that others move between two looks can seem to be in one another.</summary>
+    /// <summary>Of one inode, when all of their directories were forgotten so far: the lock is held meanwhile.</summary>
+    private const int NamesLookedAtMax = 64;
+
     private const int DepthMax = 1024;
 
     /// <summary>The path of a node, relative to the share, empty for its root; null when the guest was given none.</summary>
@@ -75,9 +78,9 @@ public sealed partial class HeldEntries
     private uint NameWithDirectory(uint node)
     {
         uint number = _nodes[node].FirstName;
-        while (number != 0 && _nodes[_names[number].Parent].Node == 0)
+        for (int looked = 0; number != 0 && _nodes[_names[number].Parent].Node == 0; looked++)
         {
-            number = _names[number].NextOfChild;
+            number = looked < NamesLookedAtMax ? _names[number].NextOfChild : 0;
         }
 
         return number;

@@ -67,11 +67,15 @@ public sealed partial class HeldEntries : IDisposable
         {
             lock (_lock)
             {
-                long bytes = _nodes.Bytes + _names.Bytes + _nodeIndex.Bytes + _nameIndex.Bytes + _nameBytes.Bytes;
-                return new HeldCounts(_nodes.Count, _names.Count, _absentCount, _evictedNames, _unrecorded, bytes);
+                return new HeldCounts(_nodes.Count, _names.Count, _absentCount, _evictedNames, _unrecorded, Bytes);
             }
         }
     }
+
+    private long Bytes => _nodes.Bytes + _names.Bytes + _nodeIndex.Bytes + _nameIndex.Bytes + _nameBytes.Bytes;
+
+    /// <summary>Whoever comes now is counted, not recorded.</summary>
+    private bool IsFull => Bytes >= _limits.BytesMax;
 
     /// <summary>To be called before anything is looked at for an answer.</summary>
     public HeldStart Start()

@@ -93,7 +93,9 @@ internal sealed unsafe class NameArena : IDisposable
 
         if (piece == _pieceCount)
         {
-            _pieces[_pieceCount++] = (byte*)NativeMemory.AllocZeroed(1 << PieceBits, UnitBytes);
+            // It may fail: then nothing has changed.
+            byte* bytes = (byte*)NativeMemory.AllocZeroed(1 << PieceBits, UnitBytes);
+            _pieces[_pieceCount++] = bytes;
         }
 
         _unused += units;

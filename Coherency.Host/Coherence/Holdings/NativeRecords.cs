@@ -59,8 +59,9 @@ internal sealed unsafe class NativeRecords<T> : IDisposable
         }
         else
         {
-            number = _unused++;
+            number = _unused;
             Reach(number);
+            _unused++;
         }
 
         Count++;
@@ -80,7 +81,9 @@ internal sealed unsafe class NativeRecords<T> : IDisposable
     {
         while (number >> PieceBits >= (uint)_pieceCount)
         {
-            _pieces[_pieceCount++] = (T*)NativeMemory.AllocZeroed(1 << PieceBits, (nuint)sizeof(T));
+            // It may fail: then nothing has changed.
+            T* piece = (T*)NativeMemory.AllocZeroed(1 << PieceBits, (nuint)sizeof(T));
+            _pieces[_pieceCount++] = piece;
         }
     }
 
