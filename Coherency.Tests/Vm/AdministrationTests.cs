@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Coherency.Tests.Dashboard;
@@ -68,7 +69,8 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
         Assert.Empty(Stale());
 
         await Build($"mv {Mount}/src/old.c {Mount}/src/new.c; echo changed >{Mount}/src/main.c");
-        int pid = int.Parse(await HostShell.ExpectAsync($"echo $$; exec chmod 600 {Shared}/docs/index.md"), CultureInfo.InvariantCulture);
+        // It stays for a moment, so that it can be told what it is.
+        int pid = int.Parse(await HostShell.ExpectAsync($"echo $$; echo more >>{Shared}/docs/index.md; sleep 1"), CultureInfo.InvariantCulture);
         await EventuallyAsync(() => Stale().Exists(entry => PathOf(entry) == "docs/index.md"));
 
         List<JsonNode> stale = Stale();
@@ -80,9 +82,9 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
         Assert.Equal("build", Find(stale, "src/main.c", "ENTRY_KIND_ATTRIBUTES")["cause"]!["actor"]!["guest"]!.GetValue<string>());
         Assert.Equal("build", Find(stale, "src", "ENTRY_KIND_DIRECTORY")["cause"]!["actor"]!["guest"]!.GetValue<string>());
         JsonNode changed = Find(stale, "docs/index.md", "ENTRY_KIND_ATTRIBUTES")["cause"]!;
-        Assert.Equal("HOST_ATTRIBUTES", changed["operation"]!.GetValue<string>());
+        Assert.Equal("HOST_MODIFY", changed["operation"]!.GetValue<string>());
         Assert.Equal(pid, changed["actor"]!["host"]!["pid"]!.GetValue<int>());
-        Assert.Equal("chmod", changed["actor"]!["host"]!["command"]!.GetValue<string>());
+        Assert.Equal("sh", changed["actor"]!["host"]!["command"]!.GetValue<string>());
         Transcribe("status");
         Transcribe("guests");
         Transcribe("stale");
@@ -142,9 +144,13 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
         Transcribe("invalidate --all");
         Assert.Contains(Stale(), entry => PathOf(entry).StartsWith("docs", StringComparison.Ordinal));
         await Web($"ls -lR {Mount} >/dev/null");
+        await TranscribeFollowingAsync("watch", $"touch {Mount}/docs/index.md", "docs/index.md");
         Transcribe("log-level debug");
         Transcribe("drain build");
         Transcribe("guests");
+        Transcribe("drain build --resume");
+        Transcribe("disconnect web");
+        Transcribe("dashboard");
     }
 
     private Task<string> Web(string command) => _guests["web"].ExpectAsync(command);
@@ -169,7 +175,28 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
 
     private void Transcribe(string arguments)
     {
-        string printed = Admin(arguments.Split(' '));
+        Transcribe(arguments, Admin(arguments.Split(' ')));
+    }
+
+    /// <summary>A command that goes on by itself, until it has told of what a guest does.</summary>
+    private async Task TranscribeFollowingAsync(string arguments, string change, string expected)
+    {
+        using Process process = Start(arguments.Split(' '));
+        Task<string?> line = process.StandardOutput.ReadLineAsync();
+        // It says nothing when it begins to watch.
+        for (int i = 0; i < 100 && !line.IsCompleted; i++)
+        {
+            await Build(change);
+            await Task.WhenAny(line, Task.Delay(200));
+        }
+
+        process.Kill();
+        Assert.Contains(expected, await line, StringComparison.Ordinal);
+        Transcribe(arguments, $"{await line}\n");
+    }
+
+    private void Transcribe(string arguments, string printed)
+    {
         output.WriteLine($"$ coherencyd admin {arguments}\n{printed}");
         if (Environment.GetEnvironmentVariable("COHERENCY_ADMIN_TRANSCRIPT") is { Length: > 0 } file)
         {
@@ -180,17 +207,19 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
     /// <summary>What a command prints that must succeed.</summary>
     private string Admin(params string[] arguments)
     {
-        using System.Diagnostics.Process process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
-            "dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"), "admin", .. arguments, "--socket", CoherencydProcess.AdminSocketIn(_work)])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+        using Process process = Start(arguments);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string printed = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"coherencyd admin {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors.Result}");
         return printed;
     }
+
+    private Process Start(string[] arguments) => Process.Start(new ProcessStartInfo(
+        "dotnet",
+        [Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"), "admin", .. arguments, "--socket", CoherencydProcess.AdminSocketIn(_work)])
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
 }
