@@ -112,7 +112,8 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
     {
         ChangeActorKind.Client => new DashboardActor(DashboardActorKind.Guest, actor.Name ?? ""),
         ChangeActorKind.Host => new DashboardActor(DashboardActorKind.Host, actor.Name ?? "", actor.ProcessId),
-        ChangeActorKind.Administration or ChangeActorKind.Daemon => new DashboardActor(DashboardActorKind.Administration, actor.Name ?? ""),
+        ChangeActorKind.Administration => new DashboardActor(DashboardActorKind.Administration, actor.Name ?? ""),
+        ChangeActorKind.Daemon => new DashboardActor(DashboardActorKind.Daemon, actor.Name ?? ""),
         _ => new DashboardActor(DashboardActorKind.Unknown),
     };
 }
