@@ -72,6 +72,7 @@ internal sealed partial class AdminService
     {
         Errno.ENOENT or Errno.ENOTDIR => new Status(StatusCode.NotFound, $"a directory of {path} is not in {share.Directory}; symbolic links are not followed"),
         Errno.EINVAL or Errno.ENAMETOOLONG => new Status(StatusCode.InvalidArgument, $"{path} is no path in a share: give names, relative to {share.Directory}, without . and .."),
-        _ => new Status(StatusCode.Unavailable, $"{path} cannot be looked up in {share.Directory}: {errno}"),
+        Errno.EACCES or Errno.EPERM => new Status(StatusCode.PermissionDenied, $"the daemon may not look up {path} in {share.Directory}: {errno}"),
+        _ => new Status(StatusCode.Internal, $"{path} cannot be looked up in {share.Directory}: {errno}"),
     });
 }

@@ -33,7 +33,7 @@ internal abstract class AdminSubcommand : Command
         {
             return await RunAsync(parsed, daemon, _options.Output(parsed), interrupted.Token).ConfigureAwait(false);
         }
-        catch (RpcException unreachable) when (unreachable.StatusCode == StatusCode.Unavailable)
+        catch (RpcException unreachable) when (unreachable.IsUnreachable)
         {
             Console.Error.WriteLine($"coherencyd: no daemon answers at {socket}: {unreachable.Status.Detail}. Is one running, as this user, with that --admin-socket?");
             return AdminCommand.NoDaemon;
