@@ -28,12 +28,9 @@ internal sealed partial class AdminService
             throw ToRefusal(errno, request.Path, share);
         }
 
-        HashSet<SlotKey> slots = [.. found];
-        if (request.Recursive)
-        {
-            await Task.Run(() => CollectBelow(share, request.Path.Trim('/'), slots, context.CancellationToken), context.CancellationToken).ConfigureAwait(false);
-        }
-
+        HashSet<SlotKey> slots = request.Recursive
+            ? await reports.Scans.RunAsync(() => CollectBelow(share, request.Path.Trim('/'), found, context.CancellationToken), context.CancellationToken).ConfigureAwait(false)
+            : [.. found];
         if (slots.Count > SlotsMax)
         {
             share.Share.Group.InvalidateAll(context.Peer);
@@ -74,18 +71,21 @@ internal sealed partial class AdminService
         return Task.FromResult(new V1.InvalidateAllResponse { Guests = (ulong)told.Length });
     }
 
-    /// <summary>Adds the slots of what guests hold at a path and below it, until there are more than can be moved.</summary>
-    private void CollectBelow(ServedShare share, string path, HashSet<SlotKey> slots, CancellationToken cancellation)
+    /// <summary>With the slots of what guests hold at a path and below it, until there are more than can be moved.</summary>
+    private HashSet<SlotKey> CollectBelow(ServedShare share, string path, IEnumerable<SlotKey> found, CancellationToken cancellation)
     {
+        HashSet<SlotKey> slots = [.. found];
         foreach (HeldGuest guest in reports.Holdings.Guests.Where(guest => guest.Share == share.Directory))
         {
             cancellation.ThrowIfCancellationRequested();
             HoldingsQuery.CollectSlots(guest.Entries, path, slots);
             if (slots.Count > SlotsMax)
             {
-                return;
+                break;
             }
         }
+
+        return slots;
     }
 
     private static RpcException ToRefusal(Errno errno, string path, ServedShare share) => new(errno switch
