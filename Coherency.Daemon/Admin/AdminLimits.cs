@@ -8,6 +8,12 @@ internal static class AdminLimits
     /// <summary>A thousand clients at once, each with a connection of its own, and as many that come and go.</summary>
     public const int ConnectionsMax = 2048;
 
+    /// <summary>Of those, from the network: whoever can reach a port leaves the socket to those who administrate here.</summary>
+    public const int NetworkConnectionsMax = 512;
+
+    /// <summary>Until who connected over the network has shown its certificate.</summary>
+    public static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
 
     public static void Apply(KestrelServerLimits limits)

@@ -119,6 +119,7 @@ internal sealed partial class AdminServer : IAsyncDisposable
         {
             options.Listen(network.EndPoint, listen =>
             {
+                listen.Use(new ConnectionLimit(AdminLimits.NetworkConnectionsMax).Apply);
                 listen.Use(TakeDescriptor);
                 listen.Protocols = HttpProtocols.Http1AndHttp2;
                 listen.UseHttps(ToHttps(network));
@@ -131,6 +132,7 @@ internal sealed partial class AdminServer : IAsyncDisposable
         ServerCertificate = network.Certificate,
         ServerCertificateChain = network.Chain,
         SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        HandshakeTimeout = AdminLimits.HandshakeTimeout,
         ClientCertificateMode = ClientCertificateMode.RequireCertificate,
         ClientCertificateValidation = (certificate, sent, _) => network.IsClient(certificate, sent),
     };

@@ -17,6 +17,9 @@ public static class CommandLine
     /// <summary>It did not start: the options, the share, a socket or the mount point are wrong. One line says which and why.</summary>
     public const int Unusable = 2;
 
+    /// <summary>It was interrupted before it had done what was asked: 128 + SIGINT, as shells do.</summary>
+    public const int Interrupted = 130;
+
     public static async Task<int> RunAsync(string[] args)
     {
         RootCommand root = new("A virtio-fs daemon: shares one host directory with several virtual machines.")

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Coherency.Daemon.Admin.Services;
 using Coherency.Daemon.Hosting;
 using Coherency.Daemon.Reports;
 using Coherency.Host.Coherence;
@@ -16,9 +15,21 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
 
     public IReadOnlyList<DashboardShare> ListShares() => [.. _server.ServedShares.Select(Describe)];
 
-    public IReadOnlyList<DashboardGuest> ListGuests(bool countStale) => [.. _server.Guests.Select(guest => Describe(guest, countStale))];
+    public async Task<IReadOnlyList<DashboardGuest>> ListGuestsAsync(bool countStale, CancellationToken cancellation)
+    {
+        List<DashboardGuest> guests = [];
+        foreach (ServedGuest guest in _server.Guests)
+        {
+            long? stale = countStale && guest.Held is { } held
+                ? await reports.Scans.RunAsync(() => HoldingsQuery.CountStale(held), cancellation).ConfigureAwait(false)
+                : null;
+            guests.Add(Describe(guest, stale));
+        }
 
-    public DashboardTable? FindTable(string guest, int buckets)
+        return guests;
+    }
+
+    public async Task<DashboardTable?> FindTableAsync(string guest, int buckets, CancellationToken cancellation)
     {
         ServedGuest? found = _server.Guests.FirstOrDefault(one => one.Name == guest);
         if (found?.Table is not { } view || buckets > view.Table.SlotCount)
@@ -26,7 +37,7 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
             return null;
         }
 
-        TableReport report = reports.Tables.LookAsync(found, buckets, CancellationToken.None).GetAwaiter().GetResult();
+        TableReport report = await reports.Tables.LookAsync(found, buckets, cancellation).ConfigureAwait(false);
         return new DashboardTable
         {
             Guest = guest,
@@ -44,7 +55,7 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
         };
     }
 
-    public DashboardStalePage? FindStale(string? guest, string? after, int most, CancellationToken cancellation)
+    public async Task<DashboardStalePage?> FindStaleAsync(string? guest, string? after, int most, CancellationToken cancellation)
     {
         if (guest is not null && !_server.Guests.Any(one => one.Name == guest))
         {
@@ -52,9 +63,9 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
         }
 
         StaleFilter filter = new() { Guests = guest is null ? null : [guest] };
-        return reports.Holdings.TryListStale(filter, most, after, out StalePage page)
-            ? new DashboardStalePage([.. page.Entries.Select(Describe)], page.NextToken ?? "", DateTimeOffset.UtcNow)
-            : null;
+        StalePage? page = await reports.Scans.RunAsync(
+            () => reports.Holdings.TryListStale(filter, most, after, out StalePage listed) ? listed : null, cancellation).ConfigureAwait(false);
+        return page is null ? null : new DashboardStalePage([.. page.Entries.Select(Describe)], page.NextToken ?? "", DateTimeOffset.UtcNow);
     }
 
     private static DashboardShare Describe(ServedShare share)
@@ -63,7 +74,7 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
         return new DashboardShare
         {
             Directory = share.Directory,
-            Tag = Describer.TagOf(share.Configuration),
+            Tag = GuestReport.TagOf(share.Configuration),
             HostWatch = share.Watcher?.State ?? default,
             Readonly = share.Configuration.Readonly,
             DelayMedianMs = delays?.Quantile(0.5)?.TotalMilliseconds,
@@ -71,25 +82,25 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
             HostChanges = delays?.Count ?? 0,
             EventsLost = share.Watcher?.TimesLost ?? 0,
             Inodes = share.Share.InodeCount,
-            Descriptors = share.Share.Options.Budget.Used,
+            Descriptors = share.Share.DescriptorCount,
         };
     }
 
-    private static DashboardGuest Describe(ServedGuest guest, bool countStale) => new()
+    private static DashboardGuest Describe(ServedGuest guest, long? stale) => new()
     {
         Name = guest.Name,
         Kind = guest.Mount is null ? DashboardGuestKind.Vm : DashboardGuestKind.Mount,
-        State = (DashboardGuestState)(Describer.StateOf(guest) - 1),
+        State = Translate(GuestReport.StateOf(guest)),
         Share = guest.Share.Directory,
         Socket = guest.Address,
         Cache = guest.Cache,
-        Coherent = Describer.IsCoherent(guest),
+        Coherent = GuestReport.IsCoherent(guest),
         HasTable = guest.Table is not null,
-        FuseVersion = Describer.FuseVersionOf(guest),
+        FuseVersion = GuestReport.FuseVersionOf(guest),
         Requests = guest.Session.Counters.Total,
         HitRatio = guest.Session.CacheReport?.HitRatio,
         Inodes = guest.Files?.HeldInodes ?? 0,
-        StaleEntries = countStale && guest.Held is { } held ? HoldingsQuery.CountStale(held) : null,
+        StaleEntries = stale,
         HeartbeatAgeMs = guest.Table?.HeartbeatAge?.TotalMilliseconds,
         HeartbeatBoundMs = guest.Table is null ? null : Heartbeat.BoundMs,
         ConnectedAt = guest.Endpoint?.ConnectedAt,
@@ -100,7 +111,7 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
         Guest = entry.Guest,
         Path = entry.Path ?? "",
         NodeId = entry.NodeId.ToString(CultureInfo.InvariantCulture),
-        Kind = (DashboardEntryKind)entry.Kind,
+        Kind = Translate(entry.Kind),
         Since = entry.Since,
         Cause = entry.Cause is { } cause
             ? new DashboardCause(cause.OperationName, Describe(cause.Actor), cause.At, cause.Path ?? "")
@@ -108,11 +119,32 @@ internal sealed class DaemonDashboardData(DaemonReports reports) : IDashboardDat
         FalseSharing = entry.IsFalseSharing,
     };
 
+    private static DashboardGuestState Translate(GuestState state) => state switch
+    {
+        GuestState.Listening => DashboardGuestState.Listening,
+        GuestState.Connected => DashboardGuestState.Connected,
+        GuestState.Mounted => DashboardGuestState.Mounted,
+        GuestState.Draining => DashboardGuestState.Draining,
+        GuestState.Drained => DashboardGuestState.Drained,
+        _ => throw new ArgumentOutOfRangeException(nameof(state), state, null),
+    };
+
+    private static DashboardEntryKind Translate(HeldKind kind) => kind switch
+    {
+        HeldKind.Name => DashboardEntryKind.Dentry,
+        HeldKind.AbsentName => DashboardEntryKind.NegativeDentry,
+        HeldKind.Attributes => DashboardEntryKind.Attributes,
+        HeldKind.SymlinkTarget => DashboardEntryKind.Symlink,
+        HeldKind.Listing => DashboardEntryKind.Directory,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
+    };
+
     private static DashboardActor Describe(ChangeActor actor) => actor.Kind switch
     {
         ChangeActorKind.Client => new DashboardActor(DashboardActorKind.Guest, actor.Name ?? ""),
         ChangeActorKind.Host => new DashboardActor(DashboardActorKind.Host, actor.Name ?? "", actor.ProcessId),
-        ChangeActorKind.Administration or ChangeActorKind.Daemon => new DashboardActor(DashboardActorKind.Administration, actor.Name ?? ""),
+        ChangeActorKind.Administration => new DashboardActor(DashboardActorKind.Administration, actor.Name ?? ""),
+        ChangeActorKind.Daemon => new DashboardActor(DashboardActorKind.Daemon, actor.Name ?? ""),
         _ => new DashboardActor(DashboardActorKind.Unknown),
     };
 }

@@ -21,7 +21,7 @@ internal static class DashboardEndpoints
     public static void Map(IEndpointRouteBuilder endpoints, IDashboardData data, RequestHistory history, DashboardAccess access, DashboardAssets assets)
     {
         MapPages(endpoints, access, assets);
-        Answer(endpoints, "/api/guests", context => DashboardAnswers.WriteAsync(context, new DashboardGuests(data.ListGuests(countStale: true)), DashboardJson.Default.DashboardGuests));
+        Answer(endpoints, "/api/guests", context => AnswerGuestsAsync(context, data));
         Answer(endpoints, "/api/shares", context => DashboardAnswers.WriteAsync(context, new DashboardShares(data.ListShares()), DashboardJson.Default.DashboardShares));
         Answer(endpoints, "/api/rates", context => DashboardAnswers.WriteAsync(context, history.Read(ReadNumber(context, "after", 0)), DashboardJson.Default.DashboardRates));
         Answer(endpoints, "/api/table/{guest}", context => AnswerTableAsync(context, data));
@@ -56,26 +56,36 @@ internal static class DashboardEndpoints
         return Task.CompletedTask;
     }
 
-    private static Task AnswerTableAsync(HttpContext context, IDashboardData data)
+    private static async Task AnswerGuestsAsync(HttpContext context, IDashboardData data)
+    {
+        IReadOnlyList<DashboardGuest> guests = await data.ListGuestsAsync(countStale: true, context.RequestAborted).ConfigureAwait(false);
+        await DashboardAnswers.WriteAsync(context, new DashboardGuests(guests), DashboardJson.Default.DashboardGuests).ConfigureAwait(false);
+    }
+
+    private static async Task AnswerTableAsync(HttpContext context, IDashboardData data)
     {
         string guest = (string)context.Request.RouteValues["guest"]!;
         long buckets = ReadNumber(context, "buckets", BucketsDefault);
         if (buckets is < 1 or > BucketsMax || !BitOperations.IsPow2(buckets))
         {
-            return DashboardAnswers.RefuseAsync(context, StatusCodes.Status400BadRequest, $"buckets: a power of two from 1 to {BucketsMax} is possible.");
+            await DashboardAnswers.RefuseAsync(context, StatusCodes.Status400BadRequest, $"buckets: a power of two from 1 to {BucketsMax} is possible.").ConfigureAwait(false);
+            return;
         }
 
-        return data.FindTable(guest, (int)buckets) is { } table
+        Task answer = await data.FindTableAsync(guest, (int)buckets, context.RequestAborted).ConfigureAwait(false) is { } table
             ? DashboardAnswers.WriteAsync(context, table, DashboardJson.Default.DashboardTable)
             : DashboardAnswers.RefuseAsync(context, StatusCodes.Status404NotFound, $"There is no guest {guest} with a version table.");
+        await answer.ConfigureAwait(false);
     }
 
-    private static Task AnswerStaleAsync(HttpContext context, IDashboardData data)
+    private static async Task AnswerStaleAsync(HttpContext context, IDashboardData data)
     {
-        DashboardStalePage? page = data.FindStale(ReadText(context, "guest"), ReadText(context, "after"), StalePageEntries, context.RequestAborted);
-        return page is not null
+        DashboardStalePage? page = await data.FindStaleAsync(
+            ReadText(context, "guest"), ReadText(context, "after"), StalePageEntries, context.RequestAborted).ConfigureAwait(false);
+        Task answer = page is not null
             ? DashboardAnswers.WriteAsync(context, page, DashboardJson.Default.DashboardStalePage)
             : DashboardAnswers.RefuseAsync(context, StatusCodes.Status404NotFound, "There is no such guest, or no such place in the list.");
+        await answer.ConfigureAwait(false);
     }
 
     /// <summary>What is missing or empty is null.</summary>

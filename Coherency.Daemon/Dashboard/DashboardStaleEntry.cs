@@ -17,9 +17,12 @@ public enum DashboardActorKind
     Guest,
     Host,
     Administration,
+
+    /// <summary>The daemon itself, for the sake of its promise.</summary>
+    Daemon,
 }
 
-/// <param name="Name">Of the guest, of the host's program, or what the administration did; empty when not known.</param>
+/// <param name="Name">Of the guest, of the host's program, who asked for it of the administration, or why the daemon did it; empty when not known.</param>
 /// <param name="Pid">Of the host's program; 0 when not known.</param>
 public sealed record DashboardActor(DashboardActorKind Kind, string Name = "", int Pid = 0);
 

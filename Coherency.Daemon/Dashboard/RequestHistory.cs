@@ -30,7 +30,7 @@ internal sealed class RequestHistory
         {
             while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
             {
-                Sample(data.ListGuests(countStale: false));
+                Sample(await data.ListGuestsAsync(countStale: false, cancellation).ConfigureAwait(false));
             }
         }
         catch (OperationCanceledException)

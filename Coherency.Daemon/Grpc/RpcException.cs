@@ -5,5 +5,8 @@ public sealed class RpcException(Status status) : Exception($"{status.StatusCode
 {
     public Status Status { get; } = status;
 
+    /// <summary>A client could not connect, so that no server has seen the call.</summary>
+    public bool IsUnreachable { get; init; }
+
     public StatusCode StatusCode => Status.StatusCode;
 }

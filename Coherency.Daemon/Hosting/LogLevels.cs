@@ -6,6 +6,9 @@ namespace Coherency.Daemon.Hosting;
 /// <summary>What is logged, which can be changed while the daemon runs. Thread-safe.</summary>
 internal sealed class LogLevels(LogLevel level)
 {
+    /// <summary>Categories with a level of their own.</summary>
+    public const int CategoriesMax = 64;
+
     /// <summary>Loggers of the web framework, which speaks of every request, say no less severe things than this.</summary>
     private const LogLevel LeastOfFramework = LogLevel.Warning;
 
@@ -20,11 +23,16 @@ internal sealed class LogLevels(LogLevel level)
     public bool IsEnabled(string? category, LogLevel severity) => severity >= _state.LevelOf(category ?? "");
 
     /// <summary>Sets the least severe level that is logged, for a category and those below it, or for all when it is empty.</summary>
-    /// <returns>What it was for the category, or for all that nothing else was said of.</returns>
-    public LogLevel Set(string category, LogLevel level)
+    /// <returns>What it was for the category, or for all that nothing else was said of; null when there are too many categories.</returns>
+    public LogLevel? Set(string category, LogLevel level)
     {
         lock (_lock)
         {
+            if (category.Length > 0 && _state.ByCategory.Count >= CategoriesMax && !_state.ByCategory.ContainsKey(category))
+            {
+                return null;
+            }
+
             LogLevel previous = category.Length == 0 ? _state.Level : _state.LevelOf(category);
             _state = category.Length == 0 ? _state with { Level = level, ByCategory = _state.ByCategory.Clear() } : _state with { ByCategory = _state.ByCategory.SetItem(category, level) };
             return previous;

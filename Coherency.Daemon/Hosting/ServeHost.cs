@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Commands;
@@ -28,7 +29,7 @@ internal static partial class ServeHost
         AdminAddresses addresses = AdminAddresses.Of(configuration.Admin);
         using GuestServer server = new(configuration, loggers);
         using DaemonTelemetry telemetry = new(server, settings);
-        DaemonReports reports = new(server);
+        using DaemonReports reports = new(server);
         await using DashboardServer? dashboard = await StartDashboardAsync(configuration.Dashboard, reports, logging, cancellation).ConfigureAwait(false);
         IEnumerable<ServerServiceDefinition> services = AdminServices.Of(reports, host.Services.GetRequiredService<LogLevels>(), dashboard?.Address);
         await using AdminServer? admin = await AdminServer.StartAsync(addresses, services, telemetry.Prometheus, loggers).ConfigureAwait(false);
@@ -62,9 +63,9 @@ internal static partial class ServeHost
             return await DashboardServer.StartAsync(
                 DashboardAddress.Parse(address), new DaemonDashboardData(reports), history, logging, cancellation).ConfigureAwait(false);
         }
-        catch (IOException inUse)
+        catch (Exception unusable) when (unusable is IOException or SocketException)
         {
-            throw new UsageException($"--dashboard {address}: {inUse.Message}");
+            throw new UsageException($"--dashboard {address}: {unusable.Message}");
         }
     }
 

@@ -19,14 +19,16 @@ internal sealed class TableMoves : IDisposable
     private static readonly TimeSpan LongestTime = TimeSpan.FromSeconds(10);
 
     private readonly VersionTableWriter _table;
+    private readonly ScanGate _scans;
     private readonly SemaphoreSlim _turn = new(1);
     private readonly ulong _atStart;
     private Sample _earlier;
     private Sample _later;
 
-    public TableMoves(VersionTableWriter table)
+    public TableMoves(VersionTableWriter table, ScanGate scans)
     {
         _table = table;
+        _scans = scans;
         _atStart = table.Survey([]).Versions;
         _earlier = _later = new Sample(Stopwatch.GetTimestamp(), _atStart);
     }
@@ -41,11 +43,11 @@ internal sealed class TableMoves : IDisposable
         {
             if (Stopwatch.GetElapsedTime(_later.Time) > LongestTime)
             {
-                _later = await Task.Run(() => Take([]).Sample, cancellation).ConfigureAwait(false);
+                _later = await _scans.RunAsync(() => Take([]).Sample, cancellation).ConfigureAwait(false);
                 await Task.Delay(ShortestTime, cancellation).ConfigureAwait(false);
             }
 
-            (Sample now, int slotsInChange) = await Task.Run(() => Take(heat), cancellation).ConfigureAwait(false);
+            (Sample now, int slotsInChange) = await _scans.RunAsync(() => Take(heat), cancellation).ConfigureAwait(false);
             return new TableRate(now.Versions - _atStart, RateUntil(now), slotsInChange);
         }
         finally

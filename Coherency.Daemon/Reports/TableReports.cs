@@ -11,10 +11,10 @@ namespace Coherency.Daemon.Reports;
 internal sealed record TableReport(TableRate Rate, ulong[] Heat, long HeldEntries, long OccupiedSlots, double ExpectedFalseStalePerSecond);
 
 /// <summary>Looks at the tables of the guests. Thread-safe.</summary>
-internal sealed class TableReports(GuestServer server)
+internal sealed class TableReports(GuestServer server, ScanGate scans) : IDisposable
 {
     private readonly Dictionary<ServedGuest, TableMoves> _moves =
-        server.Guests.Where(guest => guest.Table is not null).ToDictionary(guest => guest, guest => new TableMoves(guest.Table!.Table));
+        server.Guests.Where(guest => guest.Table is not null).ToDictionary(guest => guest, guest => new TableMoves(guest.Table!.Table, scans));
 
     /// <param name="guest">One that has a table.</param>
     /// <param name="buckets">Runs of slots; 0 for no heat.</param>
@@ -27,9 +27,17 @@ internal sealed class TableReports(GuestServer server)
             return new TableReport(rate, heat, 0, 0, 0);
         }
 
-        (long entries, long occupied) = await Task.Run(
+        (long entries, long occupied) = await scans.RunAsync(
             () => (HoldingsQuery.CountHeld(held), HoldingsQuery.CountOccupiedSlots(held)), cancellation).ConfigureAwait(false);
         // A move hits any slot with the same probability, and what hashes to a slot that moves is stale.
         return new TableReport(rate, heat, entries, occupied, rate.MovesPerSecond * entries / guest.Table!.Table.SlotCount);
+    }
+
+    public void Dispose()
+    {
+        foreach (TableMoves moves in _moves.Values)
+        {
+            moves.Dispose();
+        }
     }
 }

@@ -96,10 +96,15 @@ internal sealed class ScriptedData : IDashboardData
 
     public IReadOnlyList<DashboardShare> ListShares() => Shares;
 
-    public IReadOnlyList<DashboardGuest> ListGuests(bool countStale) =>
-        countStale ? [.. Guests.Select(guest => guest with { StaleEntries = Stale.Count(entry => entry.Guest == guest.Name) })] : Guests;
+    public Task<IReadOnlyList<DashboardGuest>> ListGuestsAsync(bool countStale, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<DashboardGuest>>(
+        countStale ? [.. Guests.Select(guest => guest with { StaleEntries = Stale.Count(entry => entry.Guest == guest.Name) })] : Guests);
 
-    public DashboardTable? FindTable(string guest, int buckets)
+    public Task<DashboardTable?> FindTableAsync(string guest, int buckets, CancellationToken cancellation) => Task.FromResult(FindTable(guest, buckets));
+
+    public Task<DashboardStalePage?> FindStaleAsync(string? guest, string? after, int most, CancellationToken cancellation) =>
+        Task.FromResult(FindStale(guest, after, most));
+
+    private DashboardTable? FindTable(string guest, int buckets)
     {
         if (Guests.FirstOrDefault(one => one.Name == guest) is not { HasTable: true } known)
         {
@@ -129,7 +134,7 @@ internal sealed class ScriptedData : IDashboardData
         };
     }
 
-    public DashboardStalePage? FindStale(string? guest, string? after, int most, CancellationToken cancellation)
+    private DashboardStalePage? FindStale(string? guest, string? after, int most)
     {
         int first = 0;
         if ((guest is not null && Guests.All(one => one.Name != guest)) || (after is not null && !int.TryParse(after, out first)))

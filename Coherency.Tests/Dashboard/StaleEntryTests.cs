@@ -56,8 +56,15 @@ public sealed class StaleEntryTests(Browser browser) : IAsyncLifetime
             ScriptedData.Entry("web-1", "by-somebody", new DashboardActor(DashboardActorKind.Host)),
             ScriptedData.Entry("web-1", "forgotten", Web2) with { Cause = new DashboardCause("", new DashboardActor(DashboardActorKind.Unknown), at) },
             ScriptedData.Entry("web-1", "neighbour", Web2) with { FalseSharing = true },
+            ScriptedData.Entry("web-1", "by-inotify", new DashboardActor(DashboardActorKind.Unknown)),
+            ScriptedData.Entry("web-1", "by-admin", new DashboardActor(DashboardActorKind.Administration, "root")),
+            ScriptedData.Entry("web-1", "by-daemon", new DashboardActor(DashboardActorKind.Daemon, "events of the host were lost")),
         ];
-        await Expect(Rows).ToContainTextAsync(["git (host, pid 4711)", "A program of the host", "No longer known", "only shares the slot"]);
+        await Expect(Rows).ToContainTextAsync(
+        [
+            "git (host, pid 4711)", "A program of the host", "No longer known", "only shares the slot",
+            "Not told by the kernel", "Administration (root)", "The daemon: events of the host were lost",
+        ]);
         await Expect(Rows.Nth(2)).ToContainTextAsync("at least");
     }
 

@@ -11,18 +11,39 @@ namespace Coherency.Daemon.Admin.Services;
 
 internal sealed partial class AdminService
 {
-    public override Task<V1.InvalidatePathResponse> InvalidatePath(V1.InvalidatePathRequest request, ServerCallContext context)
+    /// <summary>Of one call. Who wants more moved has everything asked for anew, which is as cheap as one slot.</summary>
+    private const int SlotsMax = 100_000;
+
+    public override async Task<V1.InvalidatePathResponse> InvalidatePath(V1.InvalidatePathRequest request, ServerCallContext context)
     {
         ServedShare share = ShareOf(request.Share);
-        Errno errno = PathSlots.Find(share.Share, request.Path, out SlotKey[] slots);
+        if (request.Recursive)
+        {
+            RequireHoldings();
+        }
+
+        Errno errno = PathSlots.Find(share.Share, request.Path, out SlotKey[] found);
         if (errno != Errno.None)
         {
             throw ToRefusal(errno, request.Path, share);
         }
 
-        share.Share.Group.Invalidate(slots, context.Peer);
-        int below = request.Recursive ? InvalidateBelow(share, request.Path.Trim('/'), context) : 0;
-        return Task.FromResult(new V1.InvalidatePathResponse { SlotsMoved = (ulong)(slots.Length + below) });
+        HashSet<SlotKey> slots = request.Recursive
+            ? await reports.Scans.RunAsync(() => CollectBelow(share, request.Path.Trim('/'), found, context.CancellationToken), context.CancellationToken).ConfigureAwait(false)
+            : [.. found];
+        if (slots.Count > SlotsMax)
+        {
+            share.Share.Group.InvalidateAll(context.Peer);
+            return new V1.InvalidatePathResponse();
+        }
+
+        foreach (SlotKey[] some in slots.Chunk(MutationScope.TouchedMax))
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            share.Share.Group.Invalidate(some, context.Peer);
+        }
+
+        return new V1.InvalidatePathResponse { SlotsMoved = (ulong)slots.Count };
     }
 
     public override Task<V1.InvalidateAllResponse> InvalidateAll(V1.InvalidateAllRequest request, ServerCallContext context)
@@ -50,28 +71,28 @@ internal sealed partial class AdminService
         return Task.FromResult(new V1.InvalidateAllResponse { Guests = (ulong)told.Length });
     }
 
-    /// <summary>What guests hold at a path and below it.</summary>
-    private int InvalidateBelow(ServedShare share, string path, ServerCallContext context)
+    /// <summary>With the slots of what guests hold at a path and below it, until there are more than can be moved.</summary>
+    private HashSet<SlotKey> CollectBelow(ServedShare share, string path, IEnumerable<SlotKey> found, CancellationToken cancellation)
     {
-        RequireHoldings();
-        HashSet<SlotKey> slots = [];
+        HashSet<SlotKey> slots = [.. found];
         foreach (HeldGuest guest in reports.Holdings.Guests.Where(guest => guest.Share == share.Directory))
         {
+            cancellation.ThrowIfCancellationRequested();
             HoldingsQuery.CollectSlots(guest.Entries, path, slots);
+            if (slots.Count > SlotsMax)
+            {
+                break;
+            }
         }
 
-        foreach (SlotKey[] some in slots.Chunk(MutationScope.TouchedMax))
-        {
-            share.Share.Group.Invalidate(some, context.Peer);
-        }
-
-        return slots.Count;
+        return slots;
     }
 
     private static RpcException ToRefusal(Errno errno, string path, ServedShare share) => new(errno switch
     {
         Errno.ENOENT or Errno.ENOTDIR => new Status(StatusCode.NotFound, $"a directory of {path} is not in {share.Directory}; symbolic links are not followed"),
         Errno.EINVAL or Errno.ENAMETOOLONG => new Status(StatusCode.InvalidArgument, $"{path} is no path in a share: give names, relative to {share.Directory}, without . and .."),
-        _ => new Status(StatusCode.Unavailable, $"{path} cannot be looked up in {share.Directory}: {errno}"),
+        Errno.EACCES or Errno.EPERM => new Status(StatusCode.PermissionDenied, $"the daemon may not look up {path} in {share.Directory}: {errno}"),
+        _ => new Status(StatusCode.Internal, $"{path} cannot be looked up in {share.Directory}: {errno}"),
     });
 }

@@ -18,7 +18,7 @@ internal sealed partial class AdminService
         return Task.FromResult(response);
     }
 
-    public override Task<V1.ListGuestsResponse> ListGuests(V1.ListGuestsRequest request, ServerCallContext context)
+    public override async Task<V1.ListGuestsResponse> ListGuests(V1.ListGuestsRequest request, ServerCallContext context)
     {
         ServedShare? only = request.Share.Length == 0 ? null : ShareOf(request.Share);
         V1.ListGuestsResponse response = new();
@@ -32,16 +32,16 @@ internal sealed partial class AdminService
 
             if (guest.Held is { } held)
             {
-                described.HeldEntries = (ulong)HoldingsQuery.CountHeld(held);
+                described.HeldEntries = (ulong)await reports.Scans.RunAsync(() => HoldingsQuery.CountHeld(held), context.CancellationToken).ConfigureAwait(false);
                 if (request.CountStale)
                 {
-                    described.StaleEntries = (ulong)HoldingsQuery.CountStale(held);
+                    described.StaleEntries = (ulong)await reports.Scans.RunAsync(() => HoldingsQuery.CountStale(held), context.CancellationToken).ConfigureAwait(false);
                 }
             }
 
             response.Guests.Add(described);
         }
 
-        return Task.FromResult(response);
+        return response;
     }
 }

@@ -41,7 +41,7 @@ internal sealed partial class AdminService
         {
             int most = (int)Math.Min(EntriesPerMessage, left);
             // Looking at a million entries takes a while.
-            StalePage page = await Task.Run(() => ListStale(filter, most, token), context.CancellationToken).ConfigureAwait(false);
+            StalePage page = await reports.Scans.RunAsync(() => ListStale(filter, most, token), context.CancellationToken).ConfigureAwait(false);
             V1.ListStaleEntriesResponse response = new() { NextPageToken = page.NextToken ?? "" };
             response.Entries.AddRange(page.Entries.Where(isWanted).Select(HoldingsDescriber.Describe));
             bool isLast = page.NextToken is null;

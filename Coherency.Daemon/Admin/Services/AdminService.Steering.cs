@@ -8,6 +8,8 @@ namespace Coherency.Daemon.Admin.Services;
 
 internal sealed partial class AdminService
 {
+    private const int CategoryLengthMax = 256;
+
     private static readonly string[] LevelNames = [.. Enum.GetNames<LogLevel>().Select(name => name.ToLowerInvariant())];
 
     public override Task<V1.SetLogLevelResponse> SetLogLevel(V1.SetLogLevelRequest request, ServerCallContext context)
@@ -18,7 +20,13 @@ internal sealed partial class AdminService
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.Level}' is no level: {string.Join(", ", LevelNames)} are"));
         }
 
-        LogLevel previous = levels.Set(request.Category, (LogLevel)level);
+        if (request.Category.Length > CategoryLengthMax)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"a category has at most {CategoryLengthMax} characters"));
+        }
+
+        LogLevel previous = levels.Set(request.Category, (LogLevel)level) ?? throw new RpcException(new Status(
+            StatusCode.ResourceExhausted, $"{LogLevels.CategoriesMax} categories have levels of their own: set the level of all, which ends that"));
         return Task.FromResult(new V1.SetLogLevelResponse { PreviousLevel = LevelNames[(int)previous] });
     }
 

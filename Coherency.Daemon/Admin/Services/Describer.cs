@@ -1,8 +1,8 @@
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Reports;
 using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Server;
-using Coherency.Host.Transports.VhostUser;
 using Google.Protobuf.WellKnownTypes;
 using V1 = Coherency.Admin.V1;
 
@@ -17,7 +17,7 @@ internal static class Describer
         V1.Share described = new()
         {
             Directory = share.Directory,
-            Tag = TagOf(configuration),
+            Tag = GuestReport.TagOf(configuration),
             Cache = Translate(configuration.Cache),
             HostWatch = Translate(share.Watcher?.State),
             Readonly = configuration.Readonly,
@@ -32,12 +32,12 @@ internal static class Describer
     {
         Name = guest.Name,
         Kind = guest.Mount is null ? V1.GuestKind.Vm : V1.GuestKind.Mount,
-        State = StateOf(guest),
+        State = Translate(GuestReport.StateOf(guest)),
         Share = guest.Share.Directory,
         Socket = guest.Address,
         Cache = Translate(guest.Cache),
-        Coherent = IsCoherent(guest),
-        FuseVersion = FuseVersionOf(guest),
+        Coherent = GuestReport.IsCoherent(guest),
+        FuseVersion = GuestReport.FuseVersionOf(guest),
         Queues = (uint)(guest.Endpoint?.QueuesInUse ?? 0),
         Requests = (ulong)guest.Session.Counters.Total,
         MalformedRequests = (ulong)guest.Session.Counters.Malformed,
@@ -46,29 +46,15 @@ internal static class Describer
         ConnectedAt = guest.Endpoint?.ConnectedAt is { } since ? Timestamp.FromDateTimeOffset(since) : null,
     };
 
-    /// <summary>What guests of a share mount that have no tag of their own.</summary>
-    public static string TagOf(ShareConfiguration configuration) =>
-        configuration.Guests is [GuestConfiguration first, ..] ? ConfigurationFile.TagOf(configuration, first with { Tag = null }) : "";
-
-    /// <summary>May cache for ever: it consults its table, or is told of every change.</summary>
-    public static bool IsCoherent(ServedGuest guest) =>
-        guest.Table is { IsAttached: true } || (guest.Mount is not null && guest.Session.ProtocolMinor != 0);
-
-    /// <summary>Empty before the guest has mounted.</summary>
-    public static string FuseVersionOf(ServedGuest guest) => guest.Session.ProtocolMinor is not 0 and uint minor ? $"7.{minor}" : "";
-
-    public static V1.GuestState StateOf(ServedGuest guest)
+    private static V1.GuestState Translate(GuestState state) => state switch
     {
-        bool hasMounted = guest.Session.ProtocolMinor != 0;
-        return guest.Endpoint?.State switch
-        {
-            null => hasMounted ? V1.GuestState.Mounted : V1.GuestState.Listening,
-            GuestEndpointState.Draining => V1.GuestState.Draining,
-            GuestEndpointState.Drained => V1.GuestState.Drained,
-            GuestEndpointState.Connected => hasMounted ? V1.GuestState.Mounted : V1.GuestState.Connected,
-            _ => V1.GuestState.Listening,
-        };
-    }
+        GuestState.Listening => V1.GuestState.Listening,
+        GuestState.Connected => V1.GuestState.Connected,
+        GuestState.Mounted => V1.GuestState.Mounted,
+        GuestState.Draining => V1.GuestState.Draining,
+        GuestState.Drained => V1.GuestState.Drained,
+        _ => V1.GuestState.Unspecified,
+    };
 
     private static V1.CacheMode Translate(CacheMode mode) => mode switch
     {

@@ -22,6 +22,9 @@ internal abstract class AdminSubcommand : Command
     /// <returns>The exit code.</returns>
     protected abstract Task<int> RunAsync(ParseResult parsed, GrpcChannel daemon, AdminOutput output, CancellationToken cancellation);
 
+    /// <summary>The exit code after Ctrl-C: whoever follows a stream ends it this way.</summary>
+    protected virtual int WhenInterrupted(ParseResult parsed) => CommandLine.Interrupted;
+
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
         string socket = _options.Socket(parsed);
@@ -33,7 +36,11 @@ internal abstract class AdminSubcommand : Command
         {
             return await RunAsync(parsed, daemon, _options.Output(parsed), interrupted.Token).ConfigureAwait(false);
         }
-        catch (RpcException unreachable) when (unreachable.StatusCode == StatusCode.Unavailable)
+        catch (Exception ended) when (interrupted.IsCancellationRequested && ended is (OperationCanceledException or RpcException))
+        {
+            return WhenInterrupted(parsed);
+        }
+        catch (RpcException unreachable) when (unreachable.IsUnreachable)
         {
             Console.Error.WriteLine($"coherencyd: no daemon answers at {socket}: {unreachable.Status.Detail}. Is one running, as this user, with that --admin-socket?");
             return AdminCommand.NoDaemon;
@@ -42,11 +49,6 @@ internal abstract class AdminSubcommand : Command
         {
             Console.Error.WriteLine($"coherencyd: {AdminOutput.Printable(refused.Status.Detail)} ({refused.StatusCode})");
             return CommandLine.Failure;
-        }
-        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
-        {
-            // Whoever follows a stream ends it this way.
-            return CommandLine.Success;
         }
         finally
         {

@@ -36,7 +36,7 @@ internal sealed class InvalidateCommand : AdminSubcommand
                 InvalidatePathRequest one = new() { Path = path.Trim('/'), Share = share, Recursive = recursive };
                 output.Print(
                     await daemon.CallAsync(AdminMethods.InvalidatePath, one, Patience, cancellation).ConfigureAwait(false),
-                    response => AdminOutput.PrintLine($"{Wording.Of(response.SlotsMoved)} slots moved"));
+                    response => AdminOutput.PrintLine(response.SlotsMoved == 0 ? "too many slots: the guests of the share ask anew for everything" : $"{Wording.Of(response.SlotsMoved)} slots moved"));
                 return CommandLine.Success;
             case (null, true) when !recursive:
                 InvalidateAllRequest all = new() { Share = share, Guest = guest ?? "" };

@@ -18,6 +18,7 @@ internal sealed class StaleCommand : AdminSubcommand
     private readonly Option<TimeSpan?> _minimumAge = new("--min-age") { Description = "Only entries that have been stale for so long, as 500ms, 10s, 5m or 1h", HelpName = "TIME", CustomParser = TimeText.Parse };
     private readonly Option<bool> _follow = new("--follow") { Description = "Go on with entries as they become stale, until interrupted" };
     private readonly Option<bool> _fail = new("--fail") { Description = "Exit with 4 when there are any" };
+    private int _found;
 
     public StaleCommand(AdminOptions options)
         : base("stale", "What guests hold that is no longer true, since when, and who changed it", options)
@@ -35,11 +36,10 @@ internal sealed class StaleCommand : AdminSubcommand
         ListStaleEntriesRequest request = Read(parsed);
         bool atOnce = output.IsJson || request.Follow;
         List<StaleEntry> all = [];
-        int found = 0;
         IAsyncEnumerable<ListStaleEntriesResponse> pages = daemon.StreamAsync(AdminMethods.ListStaleEntries, request, timeout: null, cancellation);
         await foreach (StaleEntry entry in pages.SelectMany(page => page.Entries).ConfigureAwait(false))
         {
-            found++;
+            _found++;
             if (atOnce)
             {
                 output.Print(entry, one => AdminOutput.PrintLine(string.Join("  ", Describe(one))));
@@ -55,8 +55,12 @@ internal sealed class StaleCommand : AdminSubcommand
             AdminOutput.PrintTable(Headings, all.Select(Describe));
         }
 
-        return found > 0 && parsed.GetValue(_fail) ? AdminCommand.FoundStale : CommandLine.Success;
+        return Finish(parsed);
     }
+
+    protected override int WhenInterrupted(ParseResult parsed) => parsed.GetValue(_follow) ? Finish(parsed) : CommandLine.Interrupted;
+
+    private int Finish(ParseResult parsed) => _found > 0 && parsed.GetValue(_fail) ? AdminCommand.FoundStale : CommandLine.Success;
 
     private ListStaleEntriesRequest Read(ParseResult parsed)
     {

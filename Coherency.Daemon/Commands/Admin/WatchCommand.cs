@@ -39,6 +39,8 @@ internal sealed class WatchCommand : AdminSubcommand
         return CommandLine.Success;
     }
 
+    protected override int WhenInterrupted(ParseResult parsed) => CommandLine.Success;
+
     private static void Print(WatchChangesResponse response)
     {
         if (response.Dropped > 0)

@@ -40,6 +40,7 @@ internal static class Wording
         Actor.WhoOneofCase.Host when actor.Host.Pid == 0 => "host",
         Actor.WhoOneofCase.Host => $"host {actor.Host.Pid} {actor.Host.Command}".TrimEnd(),
         Actor.WhoOneofCase.Admin => $"admin {actor.Admin}",
+        Actor.WhoOneofCase.Daemon => $"daemon: {actor.Daemon}",
         _ => "unknown",
     };
 

@@ -91,7 +91,10 @@ internal sealed class GrpcChannel : IDisposable
         }
         catch (HttpRequestException unreachable)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, Explain(unreachable)));
+            throw new RpcException(new Status(StatusCode.Unavailable, Explain(unreachable)))
+            {
+                IsUnreachable = unreachable.HttpRequestError == HttpRequestError.ConnectionError,
+            };
         }
     }
 

@@ -73,13 +73,17 @@ public sealed partial class HoldingsQuery
     public static void CollectSlots(HeldEntries entries, string path, ISet<SlotKey> slots)
     {
         HeldScan scan = new() { PathPrefix = path };
-        bool goesOn;
-        do
+        while (true)
         {
-            goesOn = entries.Scan(scan);
+            bool goesOn = entries.Scan(scan);
             slots.UnionWith(scan.Findings.Select(finding => finding.Key));
+            if (!goesOn)
+            {
+                return;
+            }
+
+            entries.LetRequestsPass();
         }
-        while (goesOn);
     }
 
     /// <summary>The path of a node, as any guest was told; null when none was.</summary>

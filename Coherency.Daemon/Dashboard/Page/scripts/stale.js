@@ -96,8 +96,9 @@ function who({ operation, actor }) {
   switch (actor.kind) {
     case "guest": return actor.name;
     case "host": return actor.pid ? `${actor.name || "a program"} (host, pid ${actor.pid})` : "A program of the host";
-    case "administration": return actor.name || "Administration";
-    default: return "The daemon";
+    case "administration": return actor.name ? `Administration (${actor.name})` : "Administration";
+    case "daemon": return actor.name ? `The daemon: ${actor.name}` : "The daemon";
+    default: return "Not told by the kernel";
   }
 }
 
