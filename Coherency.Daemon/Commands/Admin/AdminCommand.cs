@@ -12,7 +12,7 @@ internal sealed class AdminCommand : Command
     public const int FoundStale = 4;
 
     public AdminCommand()
-        : base("admin", "Ask a running daemon which guest holds what, and steer it. Exits with 0 when it did, 1 when the daemon refused, 2 when the command makes no sense, 3 when no daemon answers")
+        : base("admin", "Ask a running daemon which guest holds what, and steer it. Exits with 0 when it did, 1 when the daemon refused, 2 when the command makes no sense, 3 when no daemon answers, 130 when interrupted")
     {
         AdminOptions options = new();
         options.AddTo(this);
