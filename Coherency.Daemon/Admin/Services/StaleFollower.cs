@@ -10,7 +10,7 @@ namespace Coherency.Daemon.Admin.Services;
 /// </summary>
 internal sealed class StaleFollower
 {
-    /// <summary>Entries that are remembered: about as many megabytes as there are ten thousands.</summary>
+    /// <summary>Entries that are remembered for one follower.</summary>
     public const int ToldMax = 200_000;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
