@@ -114,7 +114,7 @@ public sealed class GuestSteeringTests : IDisposable
         using VirtioFsGuest again = Connect("a");
         again.Fuse.GetAttr(NodeId.Root);
         Assert.Equal(V1.GuestState.Mounted, await StateOfA());
-        Assert.Contains("turned a VMM away", _daemon.Output, StringComparison.Ordinal);
+        Assert.True(SpinWait.SpinUntil(() => _daemon.Output.Contains("turned a VMM away", StringComparison.Ordinal), Patience), _daemon.Output);
     }
 
     [Fact]
