@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Coherency.Daemon.Commands.Admin;
 using Coherency.Tests.Dashboard;
 using Microsoft.Playwright;
 using Xunit;
@@ -85,6 +86,13 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
         Assert.Equal("HOST_MODIFY", changed["operation"]!.GetValue<string>());
         Assert.Equal(pid, changed["actor"]!["host"]!["pid"]!.GetValue<int>());
         Assert.Equal("sh", changed["actor"]!["host"]!["command"]!.GetValue<string>());
+        using (Process failing = Start(["stale", "--fail"]))
+        {
+            await failing.StandardOutput.ReadToEndAsync();
+            await failing.WaitForExitAsync();
+            Assert.Equal(AdminCommand.FoundStale, failing.ExitCode);
+        }
+
         Transcribe("status");
         Transcribe("guests");
         Transcribe("stale");
