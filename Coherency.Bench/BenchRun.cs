@@ -1,6 +1,7 @@
 using Coherency.Bench.Contenders;
 using Coherency.Bench.Measurement;
 using Coherency.Bench.Reports;
+using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
 using Coherency.Core.Linux;
 
@@ -68,7 +69,7 @@ internal sealed class BenchRun(BenchSettings settings, IReadOnlyList<Contender> 
         settings.Seconds,
         settings.Rounds,
         settings.Wait.SpinMicroseconds,
-        [.. sessions.Select(session => new ContenderDescription(session.Contender.Name, session.Contender.ReadVersion(), session.Command))],
+        [.. sessions.Select(session => new ContenderDescription(session.Contender.Name, session.Contender.ReadVersion(), [session.Command]))],
         rows,
         memory);
 

@@ -1,9 +1,7 @@
 using Coherency.Bench.Measurement;
+using Coherency.Bench.Results;
 
 namespace Coherency.Bench.Reports;
-
-/// <summary>A contender as it was measured.</summary>
-public sealed record ContenderDescription(string Name, string Version, string Command);
 
 /// <summary>Everything that a run found, with what is needed to repeat it.</summary>
 /// <param name="Command">This program's own command line.</param>

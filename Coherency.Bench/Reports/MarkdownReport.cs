@@ -1,5 +1,6 @@
 using System.Text;
 using Coherency.Bench.Measurement;
+using Coherency.Bench.Results;
 
 namespace Coherency.Bench.Reports;
 
@@ -46,7 +47,7 @@ internal static class MarkdownReport
         foreach (ContenderDescription contender in report.Contenders)
         {
             text.AppendLine($"# {contender.Name} ({contender.Version}):");
-            text.AppendLine(contender.Command);
+            text.AppendJoin(Environment.NewLine, contender.Commands).AppendLine();
         }
 
         text.AppendLine("```");

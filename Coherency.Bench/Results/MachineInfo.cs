@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace Coherency.Bench.Reports;
+namespace Coherency.Bench.Results;
 
 /// <summary>Where the figures come from.</summary>
 public sealed record MachineInfo(string Date, string Kernel, string Processor, int Processors, string Memory, string FileSystem, string Runtime)
