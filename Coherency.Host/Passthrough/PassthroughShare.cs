@@ -13,9 +13,20 @@ public sealed unsafe class PassthroughShare : IDisposable
 {
     private const int PathOnly = OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW;
 
+    /// <summary>With fewer left, clients had better open their files: they are told then when there is no more.</summary>
+    private const int ReadableDescriptorsMin = 64;
+
+    /// <summary>
+    /// How often what was opened by node and not used since the last time is closed: it holds the space of a removed file, and
+    /// keeps host programs from taking a lease.
+    /// </summary>
+    private static readonly TimeSpan UnusedPeriod = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<ulong, bool> _submounts = new();
+    private readonly Lock _readableLock = new();
     private readonly int _rootFd;
     private readonly DescriptorCache _cache;
+    private Timer? _closing;
 
     /// <param name="group">The clients of all shares that overlap this one; a group of its own when not given.</param>
     /// <exception cref="ShareException">The directory cannot be shared; the message says why.</exception>
@@ -51,7 +62,7 @@ public sealed unsafe class PassthroughShare : IDisposable
     public int InodeCount => Inodes.Count;
 
     /// <summary>Descriptors that are open for sessions now.</summary>
-    public int DescriptorCount => Budget.Used - _cache.Capacity + _cache.OpenCount;
+    public int DescriptorCount => Budget.Used - Idle(_cache) - (Inodes.Readable is { } readable ? Idle(readable) : 0);
 
     internal InodeTable Inodes { get; }
 
@@ -91,8 +102,10 @@ public sealed unsafe class PassthroughShare : IDisposable
 
     public void Dispose()
     {
+        StopClosing();
         Inodes.CloseAll();
         _cache.Dispose();
+        Inodes.Readable?.Dispose();
         Mounts.Dispose();
     }
 
@@ -173,6 +186,103 @@ public sealed unsafe class PassthroughShare : IDisposable
             }
         }
     }
+
+    /// <summary>
+    /// Makes ready to serve inodes that clients do not open. False where that would not be the same: handles must work, the daemon
+    /// must be allowed to open whatever a client's user may, and closing a file must tell nothing.
+    /// </summary>
+    internal bool TryServeByNode()
+    {
+        lock (_readableLock)
+        {
+            if (Inodes.Readable is not null)
+            {
+                return true;
+            }
+
+            bool can = UsesFileHandles && Mounts[0].IsLocal && MayOpenAll();
+            // Not the last ones: clients that open files need them more.
+            if (!can || Budget.Available < ReadableDescriptorsMin)
+            {
+                return false;
+            }
+
+            DescriptorCache readable = new(Options.ReadableDescriptorsMax, Budget);
+            Inodes.Readable = readable;
+            // Not by a thread that others wait for: closing the last descriptor of a large file that was removed can take long.
+            _closing = new Timer(_ => CloseUnused(readable), null, UnusedPeriod, UnusedPeriod);
+            return true;
+        }
+    }
+
+    private void CloseUnused(DescriptorCache readable)
+    {
+        readable.CloseUnused();
+        _cache.CloseRemoved();
+    }
+
+    /// <summary>When this returns, the timer's work has ended.</summary>
+    private void StopClosing()
+    {
+        using ManualResetEvent stopped = new(false);
+        if (_closing?.Dispose(stopped) == true)
+        {
+            stopped.WaitOne();
+        }
+    }
+
+    private static bool MayOpenAll() =>
+        ThreadCredentials.HasCapability(ProcessFlags.CAP_DAC_READ_SEARCH) && ThreadCredentials.HasCapability(ProcessFlags.CAP_DAC_OVERRIDE);
+
+    /// <summary>A descriptor of a regular file for reading, which others use too; after <see cref="TryServeByNode"/>.</summary>
+    internal PinnedDescriptor OpenReadable(scoped in PinnedInode inode, int flags)
+    {
+        DescriptorCache readable = Inodes.Readable!;
+        int fd = readable.TryPin(inode.Node, out int place);
+        if (fd >= 0)
+        {
+            return PinnedDescriptor.Cached(fd, readable, place);
+        }
+
+        PinnedDescriptor opened = OpenOnce(inode, OpenFlags.O_RDONLY | flags);
+        if (opened.Errno != Errno.None)
+        {
+            return opened;
+        }
+
+        int pinned = readable.InsertPinned(inode.Node, opened.Fd, out place);
+        if (place < 0)
+        {
+            return opened;
+        }
+
+        // The cache has counted its places already.
+        Budget.Return();
+        return PinnedDescriptor.Cached(pinned, readable, place);
+    }
+
+    /// <summary>A descriptor of a regular file or directory that is closed after use.</summary>
+    internal PinnedDescriptor OpenOnce(scoped in PinnedInode inode, int flags)
+    {
+        if (!Budget.TryTake())
+        {
+            return PinnedDescriptor.Failed(Errno.ENFILE);
+        }
+
+        int fd = OpenReal(inode, flags);
+        if (fd >= 0)
+        {
+            return PinnedDescriptor.Temporary(fd, Budget);
+        }
+
+        Budget.Return();
+        return PinnedDescriptor.Failed(fd.ToErrno());
+    }
+
+    /// <summary>An O_PATH descriptor that the caller owns.</summary>
+    internal int OpenPathForGood(scoped in PinnedInode inode) => OpenByHandle(inode, PathOnly);
+
+    private static int Idle(DescriptorCache cache) => cache.Capacity - cache.OpenCount;
 
     private int OpenByHandle(scoped in PinnedInode inode, int flags)
     {

@@ -1,5 +1,6 @@
 using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
+using Xunit;
 
 namespace Coherency.Tests.Passthrough;
 
@@ -30,9 +31,26 @@ internal sealed class TestShare : IDisposable
         return guest;
     }
 
+    /// <summary>A guest that opens nothing and names files by node.</summary>
+    public TestGuest OpenGuestWithoutOpens(ShareView? view = null)
+    {
+        TestGuest guest = OpenGuest(view);
+        Assert.True(guest.Files.TryDoWithoutOpens());
+        return guest;
+    }
+
     public string Path(string name) => System.IO.Path.Combine(Directory, name);
 
     public void WriteFile(string name, string text = "text") => File.WriteAllText(Path(name), text);
+
+    /// <summary>Descriptors of this process on a file of the share, also when it has been removed.</summary>
+    public int DescriptorsOf(string name) => System.IO.Directory.GetFiles("/proc/self/fd").Count(fd => IsOn(Path(name), fd));
+
+    private static bool IsOn(string path, string descriptor)
+    {
+        string? target = new FileInfo(descriptor).LinkTarget;
+        return target == path || target == path + " (deleted)";
+    }
 
     public static int OpenDescriptors => System.IO.Directory.GetFiles("/proc/self/fd").Length;
 

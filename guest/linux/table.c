@@ -258,7 +258,7 @@ int coherency_handshake(struct coherency_share *share, struct dentry *root)
 	length = __vfs_getxattr(root, d_inode(root), COHERENCY_ATTACH_XATTR, &attach, sizeof(attach));
 	if (length < 0)
 		return length;
-	if (length != sizeof(attach) || attach.layout != COHERENCY_TABLE_LAYOUT || attach.reserved ||
+	if (length != sizeof(attach) || attach.layout != COHERENCY_TABLE_LAYOUT || attach.flags ||
 	    attach.instance_id != READ_ONCE(share->header->instance_id) || attach.root_key != share->root_key)
 		return -EBADMSG;
 	WRITE_ONCE(share->instance_id, attach.instance_id);
