@@ -42,6 +42,24 @@ typedef uint64_t __u64;
 #define COHERENCY_ATTACH_XATTR		"trusted.coherency.attach"
 
 /*
+ * The same for a client that can do without OPEN and OPENDIR: only then are there flags in the answer. With
+ * COHERENCY_ATTACH_NO_OPEN the daemon answers both with ENOSYS from now on, until the session ends, and takes handle 0
+ * for the inode of the request's node id.
+ */
+#define COHERENCY_ATTACH_OPENS_XATTR	"trusted.coherency.attach.opens"
+#define COHERENCY_ATTACH_NO_OPEN	0x1
+/* No file of the share can be written: to open one for writing is to fail with EROFS. */
+#define COHERENCY_ATTACH_READ_ONLY	0x2
+
+/*
+ * Setting these to little-endian node ids, 8 bytes each, says which files a client without opens holds open for a while
+ * already, and which of those it has closed. There are no such attributes: the answer is ENODATA.
+ */
+#define COHERENCY_OPENED_XATTR		"trusted.coherency.opened"
+#define COHERENCY_CLOSED_XATTR		"trusted.coherency.closed"
+#define COHERENCY_OPENED_MAX		512
+
+/*
  * Asking for this, followed by HITS.MISSES in decimal, tells the daemon how often the guest's caches have answered since
  * it mounted, and how often not. There is no such attribute, and asking changes nothing that is cached.
  */
@@ -74,7 +92,7 @@ struct coherency_table_header {
 /* What the attach handshake answers. */
 struct coherency_attach {
 	__u32 layout;
-	__u32 reserved;
+	__u32 flags;			/* COHERENCY_ATTACH_*; 0 unless asked for */
 	__u64 instance_id;		/* the same as in the table, or the table is another daemon's */
 	__u64 root_key;
 };

@@ -14,6 +14,10 @@
 #define KERNEL_HAS(major, minor) (LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0))
 
 #if KERNEL_HAS(6, 3)
+#include <linux/filelock.h>
+#endif
+
+#if KERNEL_HAS(6, 3)
 typedef struct mnt_idmap coherency_idmap;
 #define coherency_nop_idmap	(&nop_mnt_idmap)
 #else
@@ -68,6 +72,13 @@ static inline void coherency_set_default_d_op(struct super_block *sb, const stru
 	sb->s_d_op = ops;
 #endif
 }
+
+/* What all kinds of locks have in common is in a struct of its own since 6.9. */
+#if KERNEL_HAS(6, 9)
+#define coherency_lock_field(lock, field)	((lock)->c.flc_##field)
+#else
+#define coherency_lock_field(lock, field)	((lock)->fl_##field)
+#endif
 
 static inline struct timespec64 coherency_mtime(const struct inode *inode)
 {

@@ -136,6 +136,8 @@ static struct coherency_inode *publish(struct inode *inode, bool *first)
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);
 	mutex_init(&ci->dropping);
+	ci->held = COHERENCY_HELD_NOT;
+	INIT_LIST_HEAD(&ci->held_link);
 	/* It has no pages yet: they are read through the operations that are installed next. */
 	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
 	*first = !cmpxchg(&inode->i_private, NULL, ci);
@@ -310,6 +312,9 @@ static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, stru
 		err = coherency_refresh(inode, dentry, COHERENCY_NEED_OWNER);
 	if (err)
 		return err;
+	/* This is open's truncation, which fuse takes for done by the OPEN; see coherency_open. */
+	if (share->no_open)
+		attr->ia_valid &= ~ATTR_OPEN;
 	busy_begin(ci);
 	err = fuse_i_op(inode)->setattr(idmap, dentry, attr);
 	busy_end(ci);
@@ -441,7 +446,7 @@ static int coherency_tmpfile(coherency_idmap *idmap, struct inode *dir, struct f
 	if (!err)
 		err = coherency_adopt(file_inode(file), &request);
 	coherency_request_end(&request);
-	if (!err)
+	if (file->f_mode & FMODE_OPENED)
 		coherency_wrap_open_file(file);
 	return err;
 }
@@ -467,7 +472,7 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 	name_request_begin(&name, dir, dentry);
 	err = directories.fuse->atomic_open(dir, dentry, file, flags, mode);
 	err = name_request_result(&name, dentry, err);
-	if (!err && file->f_mode & FMODE_OPENED)
+	if (file->f_mode & FMODE_OPENED)
 		coherency_wrap_open_file(file);
 	return err;
 }

@@ -246,6 +246,42 @@ struct coherency_share *coherency_find_table(const char *tag)
 /* ---- the handshake -------------------------------------------------------------------------------------------- */
 
 /*
+ * A daemon that does not know how to do without OPEN does not know the first name. Once fuse has ceased to send OPEN
+ * it never does again, and as long as files are open that were opened by one, it must go on: so only the first daemon
+ * of a mount is asked what it can do, and those that take its place must do the same.
+ */
+static ssize_t ask_to_attach(struct coherency_share *share, struct dentry *root, struct coherency_attach *attach)
+{
+	struct inode *inode = d_inode(root);
+	ssize_t length = -ENODATA;
+
+	if (!share->attached || share->no_open)
+		length = __vfs_getxattr(root, inode, COHERENCY_ATTACH_OPENS_XATTR, attach, sizeof(*attach));
+	if ((length == -ENODATA || length == -EOPNOTSUPP) && !share->no_open)
+		length = __vfs_getxattr(root, inode, COHERENCY_ATTACH_XATTR, attach, sizeof(*attach));
+	return length;
+}
+
+static bool answer_is_sound(const struct coherency_share *share, const struct coherency_attach *attach)
+{
+	return attach->layout == COHERENCY_TABLE_LAYOUT &&
+	       !(attach->flags & ~(COHERENCY_ATTACH_NO_OPEN | COHERENCY_ATTACH_READ_ONLY)) &&
+	       attach->instance_id == READ_ONCE(share->header->instance_id) && attach->root_key == share->root_key;
+}
+
+/* Says so once of every daemon: this is tried again and again. */
+static int refuse(struct coherency_share *share)
+{
+	u64 instance_id = READ_ONCE(share->header->instance_id);
+
+	if (instance_id != share->refused)
+		pr_err("%s: the daemon was restarted and now wants to be asked for every open, which this mount cannot do any more: nothing can be read or written until it is mounted anew, or the daemon is started as before\n",
+		       share->tag);
+	share->refused = instance_id;
+	return -EPROTO;
+}
+
+/*
  * Makes the session coherent. It must be complete before anything is looked up: what is cached before it is not
  * covered by the table.
  */
@@ -253,14 +289,19 @@ int coherency_handshake(struct coherency_share *share, struct dentry *root)
 {
 	struct coherency_attach attach;
 	unsigned long before = jiffies;
-	ssize_t length;
+	ssize_t length = ask_to_attach(share, root, &attach);
+	bool no_open;
 
-	length = __vfs_getxattr(root, d_inode(root), COHERENCY_ATTACH_XATTR, &attach, sizeof(attach));
 	if (length < 0)
-		return length;
-	if (length != sizeof(attach) || attach.layout != COHERENCY_TABLE_LAYOUT || attach.reserved ||
-	    attach.instance_id != READ_ONCE(share->header->instance_id) || attach.root_key != share->root_key)
+		return share->no_open && length == -ENODATA ? refuse(share) : length;
+	if (length != sizeof(attach) || !answer_is_sound(share, &attach))
 		return -EBADMSG;
+	no_open = attach.flags & COHERENCY_ATTACH_NO_OPEN;
+	if (share->no_open && !no_open)
+		return refuse(share);
+	share->no_open = no_open;
+	WRITE_ONCE(share->read_only, !!(attach.flags & COHERENCY_ATTACH_READ_ONLY));
+	share->attached = true;
 	WRITE_ONCE(share->instance_id, attach.instance_id);
 	/* The daemon has just answered: that counts as a heartbeat. */
 	share->heartbeat = READ_ONCE(share->header->heartbeat);
@@ -296,8 +337,10 @@ static void look_at_heartbeat(struct coherency_share *share)
 	} else if (READ_ONCE(share->header->instance_id) != READ_ONCE(share->instance_id)) {
 		/* The daemon was started anew, and does not know this session as coherent. */
 		WRITE_ONCE(share->trusted_until, now);
-		if (!coherency_handshake(share, share->root_sb->s_root))
+		if (!coherency_handshake(share, share->root_sb->s_root)) {
 			pr_info("%s: attached again, the daemon was restarted\n", share->tag);
+			coherency_held_tell_again(share);
+		}
 	} else if (heartbeat != share->heartbeat) {
 		/* It has moved, but perhaps right after the previous look. */
 		WRITE_ONCE(share->trusted_until, share->looked_at + share->heartbeat_bound);
