@@ -20,9 +20,11 @@
 #if KERNEL_HAS(6, 3)
 typedef struct mnt_idmap coherency_idmap;
 #define coherency_nop_idmap	(&nop_mnt_idmap)
+#define coherency_file_idmap	file_mnt_idmap
 #else
 typedef struct user_namespace coherency_idmap;
 #define coherency_nop_idmap	(&init_user_ns)
+#define coherency_file_idmap	file_mnt_user_ns
 #endif
 
 /* d_revalidate was given the directory and the name in 6.14; before, it had to find out itself. */

@@ -178,7 +178,8 @@ static int coherency_open(struct inode *inode, struct file *file)
 
 	if (READ_ONCE(share->read_only) && (file->f_mode & FMODE_WRITE || file->f_flags & O_TRUNC))
 		return -EROFS;
-	err = refresh_file(file);
+	/* Of a file that has just been made, nothing is cached that could be old. */
+	err = file->f_mode & FMODE_CREATED ? 0 : refresh_file(file);
 	/* Pages that cannot be dropped now may be by the time that something is read. */
 	if (err && err != -EBUSY)
 		return err;

@@ -364,12 +364,24 @@ static int name_request_result(struct name_request *name, struct dentry *dentry,
 	return err ? err : unusable;
 }
 
+/*
+ * Whoever is about to make a name, and wants to fail if there is one, need not be told before: the daemon will say so.
+ * Who may not make one is told the difference, as on other file systems.
+ */
+static bool is_about_to_be_made(struct inode *dir, unsigned int flags)
+{
+	return (flags & (LOOKUP_CREATE | LOOKUP_EXCL | LOOKUP_RENAME_TARGET)) == (LOOKUP_CREATE | LOOKUP_EXCL) &&
+	       !inode_permission(coherency_nop_idmap, dir, MAY_WRITE | MAY_EXEC);
+}
+
 static struct dentry *coherency_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct name_request name;
 	struct dentry *result;
 	int err;
 
+	if (is_about_to_be_made(dir, flags))
+		return NULL;
 	name_request_begin(&name, dir, dentry);
 	result = directories.fuse->lookup(dir, dentry, flags);
 	err = name_request_end(&name, IS_ERR(result) ? NULL : result ? result : dentry);
@@ -451,6 +463,27 @@ static int coherency_tmpfile(coherency_idmap *idmap, struct inode *dir, struct f
 	return err;
 }
 
+/*
+ * Makes a file whose name is not known to exist, nor not to exist, without a LOOKUP before. MKNOD never touches what
+ * exists already. The VFS opens the file after this, which costs nothing where opens are spared.
+ */
+static bool make_unknown_file(struct inode *dir, struct dentry *dentry, struct file *file, unsigned int flags,
+			      umode_t mode, int *result)
+{
+	int err;
+
+	if (!(flags & O_CREAT) || !coherency_share_of(dir->i_sb)->no_open)
+		return false;
+	err = coherency_mknod(coherency_file_idmap(file), dir, dentry, mode, 0);
+	if (!err) {
+		file->f_mode |= FMODE_CREATED;
+		*result = finish_no_open(file, NULL);
+		return true;
+	}
+	*result = err;
+	return d_really_is_positive(dentry) || (err == -EEXIST && flags & O_EXCL);
+}
+
 /* fuse's atomic_open begins with a LOOKUP of its own, which would be stamped by nobody. */
 static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file, unsigned int flags,
 				 umode_t mode)
@@ -460,6 +493,8 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 	int err;
 
 	if (d_in_lookup(dentry)) {
+		if (make_unknown_file(dir, dentry, file, flags, mode, &err))
+			return err;
 		found = coherency_lookup(dir, dentry, 0);
 		if (IS_ERR(found))
 			return PTR_ERR(found);
