@@ -42,13 +42,14 @@ static int open_or_fail(const char *path, int flags)
     return (int)check(open(path, flags | O_CLOEXEC, 0644));
 }
 
-// Announces a state that the test waits for, then keeps it until the test sends a byte. A test that does
+// Announces a state that the test waits for, then keeps it until the test sends a line. A test that does
 // not want it kept gives it no input.
 static void hold(const char *state)
 {
     printf("%s\n", state);
     fflush(stdout);
-    getchar();
+    for (int byte = getchar(); byte != '\n' && byte != EOF;)
+        byte = getchar();
 }
 
 // ---- file contents ---------------------------------------------------------------------------------

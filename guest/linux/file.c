@@ -340,14 +340,15 @@ static int coherency_fsync(struct file *file, loff_t start, loff_t end, int data
 
 /*
  * Where opens are spared, closing a file costs nothing either, unless there is something to do: record locks end with
- * FLUSH, and pages that were changed through a mapping are written and waited for. Written data has arrived before.
+ * FLUSH, and pages that were changed through a mapping are written and waited for. What was written by calls has
+ * arrived before, unless guests collect writes: then they keep the times, too.
  */
 static int coherency_flush(struct file *file, fl_owner_t id)
 {
 	struct inode *inode = file_inode(file);
 	struct coherency_inode *ci = coherency_inode_of(inode);
 
-	if (coherency_share_of(inode->i_sb)->no_open && !IS_NOCMTIME(inode) &&
+	if (coherency_share_of(inode->i_sb)->no_open && IS_NOCMTIME(inode) &&
 	    !test_bit(COHERENCY_CLOSE_RECORD_LOCKED, &ci->closing) && !test_bit(COHERENCY_CLOSE_MAPPED, &ci->closing))
 		return 0;
 	return fuse_file_op->flush(file, id);
