@@ -42,6 +42,15 @@ public static class OpenFlags
 }
 
 /// <summary>Bits of st_mode and statx masks.</summary>
+public static class FileSystemTypes
+{
+    public const long BTRFS_SUPER_MAGIC = 0x9123683E;
+    public const long EXT4_SUPER_MAGIC = 0xEF53;
+    public const long F2FS_SUPER_MAGIC = 0xF2F52010;
+    public const long TMPFS_MAGIC = 0x01021994;
+    public const long XFS_SUPER_MAGIC = 0x58465342;
+}
+
 public static class StatFlags
 {
     public const uint S_IFMT = 0xF000;

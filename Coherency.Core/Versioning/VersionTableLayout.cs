@@ -22,6 +22,18 @@ public static unsafe class VersionTableLayout
     /// <summary>Of the mount's root: reading it is the attach handshake, removing it the detach (COHERENCY_ATTACH_XATTR).</summary>
     public static ReadOnlySpan<byte> AttachAttribute => "trusted.coherency.attach"u8;
 
+    /// <summary>The same for a client that can do without OPEN and OPENDIR (COHERENCY_ATTACH_OPENS_XATTR).</summary>
+    public static ReadOnlySpan<byte> AttachWithoutOpensAttribute => "trusted.coherency.attach.opens"u8;
+
+    /// <summary>
+    /// Of the mount's root: writing node ids to it, 8 bytes each, says which files a client without opens has had open for a while
+    /// (COHERENCY_OPENED_XATTR).
+    /// </summary>
+    public static ReadOnlySpan<byte> OpenedAttribute => "trusted.coherency.opened"u8;
+
+    /// <summary>And which of them it has closed (COHERENCY_CLOSED_XATTR).</summary>
+    public static ReadOnlySpan<byte> ClosedAttribute => "trusted.coherency.closed"u8;
+
     /// <summary>
     /// Of the mount's root, before HITS.MISSES in decimal: asking for such an attribute, of which there is none, reports what the
     /// reader's caches did since it mounted (COHERENCY_REPORT_XATTR).

@@ -10,11 +10,12 @@ namespace Coherency.Guest.Coherence;
 /// <summary>How a session says that it consults the version table (docs/version-table.md, "Attaching").</summary>
 public static class AttachHandshake
 {
+    /// <param name="withoutOpens">Offer the daemon to open nothing; <see cref="FuseConnection.WithoutOpens"/> says what came of it.</param>
     /// <exception cref="VersionTableException">The table is not the one that the daemon moves for this session.</exception>
     /// <exception cref="FuseException">ENODATA: the daemon does not serve this guest coherently.</exception>
-    public static void Perform(FuseClient fuse, VersionTableReader table)
+    public static AttachFlags Perform(FuseClient fuse, VersionTableReader table, bool withoutOpens = false)
     {
-        byte[] answer = fuse.GetXattr(NodeId.Root, VersionTableLayout.AttachAttribute);
+        byte[] answer = fuse.GetXattr(NodeId.Root, withoutOpens ? VersionTableLayout.AttachWithoutOpensAttribute : VersionTableLayout.AttachAttribute);
         if (answer.Length != Unsafe.SizeOf<coherency_attach>())
         {
             throw new VersionTableException($"the daemon answered the handshake with {answer.Length} bytes: it is of another version");
@@ -25,6 +26,10 @@ public static class AttachHandshake
         {
             throw new VersionTableException($"the table is not this session's: instance {table.InstanceId:x}, and the daemon speaks of {attach.instance_id:x}");
         }
+
+        AttachFlags flags = (AttachFlags)attach.flags;
+        fuse.Connection.WithoutOpens |= flags.HasFlag(AttachFlags.NoOpen);
+        return flags;
     }
 
     /// <summary>Ends that.</summary>

@@ -52,11 +52,12 @@ public sealed class CoherentCache : IDisposable
 
     /// <summary>Tells the daemon that this session consults the table, and makes sure that it is the right one.</summary>
     /// <param name="table">Stays the caller's.</param>
+    /// <param name="withoutOpens">Offer the daemon to open nothing.</param>
     /// <exception cref="VersionTableException">The table is not the one that the daemon moves for this session.</exception>
     /// <exception cref="FuseException">ENODATA: the daemon does not serve this guest coherently.</exception>
-    public static CoherentCache Attach(FuseClient fuse, VersionTableReader table)
+    public static CoherentCache Attach(FuseClient fuse, VersionTableReader table, bool withoutOpens = true)
     {
-        AttachHandshake.Perform(fuse, table);
+        AttachHandshake.Perform(fuse, table, withoutOpens);
         return new CoherentCache(fuse, new TableWatch(table));
     }
 
@@ -112,7 +113,8 @@ public sealed class CoherentCache : IDisposable
         using SharedDirectoryLock unchanged = _directories.EnterShared(directory);
         WatchSample sample = _table.Sample(slot);
         List<string> names = [];
-        FileHandle handle = new(_fuse.OpenDir(directory).fh);
+        bool opens = !_fuse.Connection.WithoutOpens;
+        FileHandle handle = opens ? new FileHandle(_fuse.OpenDir(directory).fh) : default;
         try
         {
             ulong offset = 0;
@@ -124,7 +126,10 @@ public sealed class CoherentCache : IDisposable
         }
         finally
         {
-            _fuse.ReleaseDir(directory, handle);
+            if (opens)
+            {
+                _fuse.ReleaseDir(directory, handle);
+            }
         }
 
         if (!directory.IsDisplaced && sample.Counts)

@@ -12,17 +12,22 @@ public sealed class GuestFile : IDisposable
 
     private readonly FuseClient _fuse;
     private readonly NodeReference _reference;
+    private readonly int _flags;
+    private volatile bool _hadLock;
+    private volatile bool _hadFlock;
     private bool _closed;
 
-    internal GuestFile(FuseClient fuse, NodeReference reference, FileHandle handle)
+    internal GuestFile(FuseClient fuse, NodeReference reference, FileHandle handle, int flags)
     {
         _fuse = fuse;
         _reference = reference;
         Handle = handle;
+        _flags = flags;
     }
 
     public NodeId Node => _reference.Node;
 
+    /// <summary>0 where the session does without opens.</summary>
     public FileHandle Handle { get; }
 
     /// <summary>Who holds the locks taken through this object: each open file is an owner of its own.</summary>
@@ -54,7 +59,7 @@ public sealed class GuestFile : IDisposable
     {
         while (data.Length > 0)
         {
-            int n = _fuse.Write(Node, Handle, offset, data);
+            int n = _fuse.Write(Node, Handle, offset, data, openFlags: _flags);
             if (n == 0)
             {
                 throw new FuseException(FuseOpcode.Write, Errno.EIO);
@@ -79,6 +84,7 @@ public sealed class GuestFile : IDisposable
     /// <param name="length">0 for everything from <paramref name="start"/> on.</param>
     public bool TryLock(long start = 0, long length = 0, bool exclusive = true)
     {
+        _hadLock = true;
         try
         {
             _fuse.SetLk(Node, Handle, LockOwner, Range(start, length, exclusive ? LockFlags.F_WRLCK : LockFlags.F_RDLCK));
@@ -91,8 +97,11 @@ public sealed class GuestFile : IDisposable
     }
 
     /// <summary>Takes a record lock on a range, waiting for it without end.</summary>
-    public void Lock(long start = 0, long length = 0, bool exclusive = true) =>
+    public void Lock(long start = 0, long length = 0, bool exclusive = true)
+    {
+        _hadLock = true;
         _fuse.SetLkw(Node, Handle, LockOwner, Range(start, length, exclusive ? LockFlags.F_WRLCK : LockFlags.F_RDLCK));
+    }
 
     public void Unlock(long start = 0, long length = 0) =>
         _fuse.SetLk(Node, Handle, LockOwner, Range(start, length, LockFlags.F_UNLCK));
@@ -100,6 +109,7 @@ public sealed class GuestFile : IDisposable
     /// <summary>Takes the whole file's flock(2) lock; false when somebody else holds it.</summary>
     public bool TryFlock(bool exclusive = true)
     {
+        _hadFlock = true;
         try
         {
             _fuse.Flock(Node, Handle, LockOwner, exclusive ? LockFlags.F_WRLCK : LockFlags.F_RDLCK);
@@ -113,7 +123,9 @@ public sealed class GuestFile : IDisposable
 
     public void Unflock() => _fuse.Flock(Node, Handle, LockOwner, LockFlags.F_UNLCK);
 
-    /// <summary>Closes the file: flush, which drops its record locks, then release.</summary>
+    /// <summary>
+    /// Closes the file: flush, which drops its record locks, then release. Without opens there is nothing to close but locks.
+    /// </summary>
     public void Dispose()
     {
         if (_closed)
@@ -124,8 +136,15 @@ public sealed class GuestFile : IDisposable
         _closed = true;
         try
         {
-            Flush();
-            _fuse.Release(Node, Handle, FuseReleaseFlags.FlockUnlock, LockOwner);
+            if (_fuse.Connection.WithoutOpens)
+            {
+                DropLocks();
+            }
+            else
+            {
+                Flush();
+                _fuse.Release(Node, Handle, FuseReleaseFlags.FlockUnlock, LockOwner);
+            }
         }
         finally
         {
@@ -140,6 +159,19 @@ public sealed class GuestFile : IDisposable
         type = (uint)type,
         pid = (uint)Environment.ProcessId,
     };
+
+    private void DropLocks()
+    {
+        if (_hadLock)
+        {
+            Flush();
+        }
+
+        if (_hadFlock)
+        {
+            Unflock();
+        }
+    }
 
     private void Flush()
     {

@@ -1,4 +1,5 @@
 using Coherency.Core.Fuse;
+using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
 using Coherency.Guest.Fuse;
 
@@ -67,7 +68,7 @@ public sealed partial class GuestFileSystem
     {
         try
         {
-            return new GuestFile(Fuse, node, new FileHandle(Fuse.Open(node.Node, flags).fh));
+            return new GuestFile(Fuse, node, OpenHandle(node.Node, flags), flags);
         }
         catch
         {
@@ -80,6 +81,22 @@ public sealed partial class GuestFileSystem
     {
         const int New = OpenFlags.O_CREAT | OpenFlags.O_EXCL;
         CreatedFile created = Fuse.Create(place.Parent, place.Name, flags | New, mode | StatFlags.S_IFREG);
-        return new GuestFile(Fuse, new NodeReference(Fuse, created.Entry), created.Handle);
+        return new GuestFile(Fuse, new NodeReference(Fuse, created.Entry), created.Handle, flags);
+    }
+
+    /// <summary>Without opens, what an open would do at once is asked for, and nothing else.</summary>
+    private FileHandle OpenHandle(NodeId node, int flags)
+    {
+        if (!Fuse.Connection.WithoutOpens)
+        {
+            return new FileHandle(Fuse.Open(node, flags).fh);
+        }
+
+        if ((flags & OpenFlags.O_TRUNC) != 0)
+        {
+            Fuse.SetAttr(node, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Size });
+        }
+
+        return default;
     }
 }

@@ -34,7 +34,9 @@ public sealed unsafe partial class FuseClient
     }
 
     /// <summary>Writes up to what one request can move; returns bytes.</summary>
-    public int Write(NodeId node, FileHandle handle, long offset, ReadOnlySpan<byte> data, FuseWriteFlags flags = FuseWriteFlags.None)
+    /// <param name="openFlags">O_* that the file was opened with.</param>
+    public int Write(
+        NodeId node, FileHandle handle, long offset, ReadOnlySpan<byte> data, FuseWriteFlags flags = FuseWriteFlags.None, int openFlags = OpenFlags.O_WRONLY)
     {
         int bytes = Math.Min(data.Length, Connection.WriteBytesMax);
         using Exchange exchange = Begin(FuseOpcode.Write, node);
@@ -44,7 +46,7 @@ public sealed unsafe partial class FuseClient
             offset = (ulong)offset,
             size = (uint)bytes,
             write_flags = (uint)flags,
-            flags = OpenFlags.O_WRONLY,
+            flags = (uint)openFlags,
         });
         data[..bytes].CopyTo(exchange.Slot.Data);
         exchange.Slot.SendData(bytes);

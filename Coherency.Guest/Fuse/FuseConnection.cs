@@ -37,6 +37,12 @@ public sealed class FuseConnection : IDisposable
     /// <summary>Flags that both sides agreed on.</summary>
     public FuseInitFlags Flags { get; private set; }
 
+    /// <summary>
+    /// The daemon answers OPEN and OPENDIR with ENOSYS and takes handle 0 for the request's node, until the session ends: nothing is
+    /// to be opened or released.
+    /// </summary>
+    public bool WithoutOpens { get; set; }
+
     /// <summary>Bytes that one WRITE may carry.</summary>
     public int WriteBytesMax => (int)Math.Min(Protocol.max_write, (uint)Options.DataBytesMax);
 
@@ -85,6 +91,7 @@ public sealed class FuseConnection : IDisposable
         });
         Protocol = exchange.Call<fuse_init_out>();
         Flags = AnsweredFlags(Protocol) & offered;
+        WithoutOpens = false;
     }
 
     private static FuseInitFlags AnsweredFlags(in fuse_init_out answer)

@@ -5,7 +5,7 @@ using Coherency.Core.Linux;
 namespace Coherency.Host.Passthrough;
 
 /// <summary>
-/// O_PATH descriptors kept open because they may be needed again, by node id: sets of eight places, in which the place not
+/// Descriptors kept open because they may be needed again, by node id: sets of eight places, in which the place not
 /// used for longest (about: clock) is given up first. A place in use is never given up. Each set has a spin lock, held for
 /// a few loads and stores and never across a system call. An inode's descriptor goes when the inode leaves the
 /// <see cref="InodeTable"/>, so a node id that comes to mean another inode is never found here.
@@ -111,6 +111,16 @@ internal sealed class DescriptorCache : IDisposable
     /// <summary>Closes the descriptor of an inode that nobody references any more (so none is pinned).</summary>
     public void Remove(ulong node) => CloseIfOpen(TryTake(node));
 
+    /// <summary>Closes what was not used since the last time that this was called.</summary>
+    public void CloseUnused()
+    {
+        for (int place = 0; place < _places.Length; place++)
+        {
+            // An unlocked look, for most places are empty.
+            CloseIfOpen(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfUnused(place));
+        }
+    }
+
     public void Dispose()
     {
         foreach (Place place in _places)
@@ -119,6 +129,25 @@ internal sealed class DescriptorCache : IDisposable
         }
 
         _budget.Return(Capacity);
+    }
+
+    private int TakeIfUnused(int place)
+    {
+        int fd = -1;
+        EnterSet(place / Ways);
+        if (_places[place].Pins == 0)
+        {
+            if (!_places[place].WasUsed)
+            {
+                fd = _places[place].Fd;
+                _places[place] = new Place { Fd = -1 };
+            }
+
+            _places[place].WasUsed = false;
+        }
+
+        ExitSet(place / Ways);
+        return fd;
     }
 
     private int PinPlace(int place)

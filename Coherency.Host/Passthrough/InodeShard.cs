@@ -91,6 +91,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
             fd = record.Fd;
             // Under the lock: a new record may take the same node id as soon as it is left.
             cache.Remove(node);
+            table.Readable?.Remove(node);
             table.Watch?.RemoveInode(node);
             Remove(number);
         }

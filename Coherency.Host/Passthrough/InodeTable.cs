@@ -18,6 +18,7 @@ internal sealed class InodeTable
     private readonly InodeShard[] _shards;
     private readonly MountTable _mounts;
     private readonly IInodeKeyHash _hash;
+    private DescriptorCache? _readable;
     private int _displaced;
 
     public InodeTable(MountTable mounts, IInodeKeyHash hash, DescriptorCache cache, DescriptorBudget budget)
@@ -36,6 +37,13 @@ internal sealed class InodeTable
 
     /// <summary>Some inode has a node id that is not its key: one file may have two ids, by two mounts of the host.</summary>
     public bool HasDisplaced => Volatile.Read(ref _displaced) > 0;
+
+    /// <summary>Further descriptors, by node id, which go with their inode; if there are any.</summary>
+    public DescriptorCache? Readable
+    {
+        get => Volatile.Read(ref _readable);
+        set => Volatile.Write(ref _readable, value);
+    }
 
     public int Count => _shards.Sum(shard => shard.Count);
 

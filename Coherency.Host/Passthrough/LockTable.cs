@@ -20,7 +20,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
     /// <summary>The session has ended: a request that still waited for a lock must not take one for nobody.</summary>
     private bool _closed;
 
-    public Errno Get(OpenFile file, ulong owner, ref FileLock fileLock)
+    public Errno Get(in FileUse file, ulong owner, ref FileLock fileLock)
     {
         if (!TryConvert(fileLock, out flock request))
         {
@@ -41,7 +41,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
         }
     }
 
-    public Errno Set(OpenFile file, ulong owner, in FileLock fileLock)
+    public Errno Set(in FileUse file, ulong owner, in FileLock fileLock)
     {
         if (!TryConvert(fileLock, out flock request))
         {
@@ -55,31 +55,93 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
                 return Errno.EBADF;
             }
 
-            bool isHolder = _descriptors.TryGetValue(new LockHolder(file.Node, owner), out HeldDescriptor held);
-            if (!isHolder && fileLock.Type == LockFlags.F_UNLCK)
+            LockHolder holder = new(file.Node, owner);
+            bool unlocksAll = fileLock is { Type: LockFlags.F_UNLCK, Start: 0, End: long.MaxValue };
+            if (unlocksAll || (fileLock.Type == LockFlags.F_UNLCK && !_descriptors.ContainsKey(holder)))
             {
+                Drop(holder);
                 return Errno.None;
             }
 
-            int fd = isHolder ? held.Fd : Open(file, owner);
+            bool isNew = !_descriptors.TryGetValue(holder, out HeldDescriptor held);
+            int fd = isNew ? Open(file, holder) : held.Fd;
             if (fd < 0)
             {
                 return fd.ToErrno();
             }
 
             Errno errno = Libc.FcntlLock(fd, LockFlags.F_OFD_SETLK, ref request).ToErrno();
+            DropIf(isNew && errno != Errno.None, holder);
             return errno == Errno.EACCES ? Errno.EAGAIN : errno;
         }
     }
 
-    /// <summary>Drops all locks that an owner holds on an inode: it closed the file.</summary>
+    /// <summary>
+    /// Takes or drops the flock(2) lock of an owner whose open file is only known to the client: a descriptor of its own stands for
+    /// that.
+    /// </summary>
+    /// <param name="operation">LOCK_* with LOCK_NB.</param>
+    public Errno SetFlock(in FileUse file, ulong owner, int operation)
+    {
+        LockHolder holder = new(file.Node, owner, IsFlock: true);
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return Errno.EBADF;
+            }
+
+            if ((operation & LockFlags.LOCK_UN) != 0)
+            {
+                Drop(holder);
+                return Errno.None;
+            }
+
+            bool isNew = !_descriptors.TryGetValue(holder, out HeldDescriptor held);
+            int fd = isNew ? Open(file, holder) : held.Fd;
+            if (fd < 0)
+            {
+                return fd.ToErrno();
+            }
+
+            Errno errno = Libc.Flock(fd, operation).ToErrno();
+            DropIf(isNew && errno != Errno.None, holder);
+            return errno;
+        }
+    }
+
+    /// <summary>Drops all record locks that an owner holds on an inode: it closed the file.</summary>
     public void Drop(ulong node, ulong owner)
     {
         lock (_lock)
         {
-            if (_descriptors.Count > 0 && _descriptors.Remove(new LockHolder(node, owner), out HeldDescriptor held))
+            Drop(new LockHolder(node, owner));
+        }
+    }
+
+    /// <summary>The same for a lock of <see cref="SetFlock"/>.</summary>
+    public void DropFlock(ulong node, ulong owner)
+    {
+        lock (_lock)
+        {
+            Drop(new LockHolder(node, owner, IsFlock: true));
+        }
+    }
+
+    /// <summary>Drops the locks of all owners on an inode.</summary>
+    public void DropAllOf(ulong node)
+    {
+        lock (_lock)
+        {
+            if (_descriptors.Count == 0)
             {
-                Close(node, held.Fd);
+                return;
+            }
+
+            foreach (LockHolder holder in _descriptors.Keys)
+            {
+                // Removing does not disturb the enumeration of a Dictionary.
+                DropIf(holder.Node == node, holder);
             }
         }
     }
@@ -120,7 +182,7 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
         }
     }
 
-    private int Open(OpenFile file, ulong owner)
+    private int Open(in FileUse file, LockHolder holder)
     {
         if (_descriptors.Count >= DescriptorsMax || !budget.TryTake())
         {
@@ -136,9 +198,29 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
 
         PinnedInode inode = inodes.Pin(file.Node);
         inode.Keep();
-        file.HasLocks = true;
-        _descriptors.Add(new LockHolder(file.Node, owner), new HeldDescriptor(fd, file.Handle));
+        if (file.Opened is { } opened)
+        {
+            opened.HasLocks = true;
+        }
+
+        _descriptors.Add(holder, new HeldDescriptor(fd, file.Opened?.Handle ?? 0));
         return fd;
+    }
+
+    private void DropIf(bool condition, LockHolder holder)
+    {
+        if (condition)
+        {
+            Drop(holder);
+        }
+    }
+
+    private void Drop(LockHolder holder)
+    {
+        if (_descriptors.Count > 0 && _descriptors.Remove(holder, out HeldDescriptor held))
+        {
+            Close(holder.Node, held.Fd);
+        }
     }
 
     /// <summary>Opens the same inode once more: for both, since a write lock needs the one and a read lock the other.</summary>
@@ -190,8 +272,8 @@ internal sealed class LockTable(InodeTable inodes, DescriptorBudget budget)
         };
     }
 
-    private readonly record struct LockHolder(ulong Node, ulong Owner);
+    private readonly record struct LockHolder(ulong Node, ulong Owner, bool IsFlock = false);
 
-    /// <param name="Handle">The open file through which the owner first locked.</param>
+    /// <param name="Handle">The open file through which the owner first locked; 0 if it was known by its node.</param>
     private readonly record struct HeldDescriptor(int Fd, ulong Handle);
 }

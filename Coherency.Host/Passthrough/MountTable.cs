@@ -7,8 +7,9 @@ namespace Coherency.Host.Passthrough;
 /// <param name="Index">Small number that stands for the mount in identities.</param>
 /// <param name="Id">As /proc/self/mountinfo shows it; not reused while <paramref name="Fd"/> holds the mount.</param>
 /// <param name="Fd">A real (not O_PATH) descriptor on it, for open_by_handle_at(2) and syncfs(2); -1 if there is none.</param>
+/// <param name="IsLocal">Closing a file reports nothing, and positions in a directory mean the same to every descriptor.</param>
 /// <param name="FileSystemId">Goes into inode keys: f_fsid, or the device number where that is 0.</param>
-internal sealed record Mount(ushort Index, ulong Id, int Fd, ulong FileSystemId, bool UsesHandles);
+internal sealed record Mount(ushort Index, ulong Id, int Fd, ulong FileSystemId, bool UsesHandles, bool IsLocal);
 
 /// <summary>
 /// The mounts of a share, each registered when the first of its inodes is found. They stay until the share is closed: the
@@ -67,7 +68,9 @@ internal sealed unsafe class MountTable(InodeFileHandles handles) : IDisposable
             return Errno.EOPNOTSUPP;
         }
 
-        mount = new Mount((ushort)_byIndex.Length, attributes.stx_mnt_id, fd, ReadFileSystemId(pathFd, attributes), usesHandles);
+        statfs statistics = ReadStatistics(pathFd, attributes);
+        bool isLocal = LocalFileSystems.Contain(statistics.f_type);
+        mount = new Mount((ushort)_byIndex.Length, attributes.stx_mnt_id, fd, statistics.f_fsid, usesHandles, isLocal);
         _watch?.AddMount(mount);
         // The index first: whoever finds the mount by its id may use the index at once.
         _byIndex = [.. _byIndex, mount];
@@ -101,10 +104,21 @@ internal sealed unsafe class MountTable(InodeFileHandles handles) : IDisposable
         return fd >= 0;
     }
 
-    private static ulong ReadFileSystemId(int pathFd, in statx attributes) =>
-        Libc.FStatFs(pathFd, out statfs statistics) >= 0 && statistics.f_fsid != 0
-            ? statistics.f_fsid
-            : ((ulong)attributes.stx_dev_major << 32) | attributes.stx_dev_minor;
+    /// <summary>With the device number for f_fsid where there is none.</summary>
+    private static statfs ReadStatistics(int pathFd, in statx attributes)
+    {
+        if (Libc.FStatFs(pathFd, out statfs statistics) < 0)
+        {
+            statistics = default;
+        }
+
+        if (statistics.f_fsid == 0)
+        {
+            statistics.f_fsid = ((ulong)attributes.stx_dev_major << 32) | attributes.stx_dev_minor;
+        }
+
+        return statistics;
+    }
 
     private static void CloseIfOpen(int fd)
     {

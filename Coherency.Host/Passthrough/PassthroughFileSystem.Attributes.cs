@@ -19,7 +19,7 @@ public sealed unsafe partial class PassthroughFileSystem
     public Errno GetAttributes(NodeId node, FileHandle? handle, out statx attributes)
     {
         attributes = default;
-        if (handle is { } open)
+        if (handle is { } open && !IsByNode(open))
         {
             using HandleUse use = _handles.Use(open, HandleKind.File);
             return use.IsEmpty ? Errno.EBADF : ReadAttributes(use.File.Fd, out attributes);
@@ -40,8 +40,9 @@ public sealed unsafe partial class PassthroughFileSystem
             return path.Errno;
         }
 
-        using HandleUse use = (change.Valid & FuseSetAttrValid.Fh) != 0 ? _handles.Use(change.Handle, HandleKind.File) : default;
-        if ((change.Valid & FuseSetAttrValid.Fh) != 0 && (use.IsEmpty || use.File.Node != inode.Node))
+        bool namesHandle = (change.Valid & FuseSetAttrValid.Fh) != 0 && !IsByNode(change.Handle);
+        using HandleUse use = namesHandle ? _handles.Use(change.Handle, HandleKind.File) : default;
+        if (namesHandle && (use.IsEmpty || use.File.Node != inode.Node))
         {
             return Errno.EBADF;
         }

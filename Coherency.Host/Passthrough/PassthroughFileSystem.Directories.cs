@@ -16,9 +16,17 @@ public sealed unsafe partial class PassthroughFileSystem
     [ThreadStatic]
     private static byte[]? _directoryBuffer;
 
+    [ThreadStatic]
+    private static DirectoryCursor? _requestCursor;
+
     public Errno OpenDirectory(NodeId node, out FileHandle handle)
     {
         handle = default;
+        if (_withoutOpens)
+        {
+            return Errno.ENOSYS;
+        }
+
         PinnedInode inode = Pin(node);
         Errno errno = inode.IsEmpty ? Errno.ESTALE : inode.IsDirectory ? _handles.Reserve() : Errno.ENOTDIR;
         if (errno == Errno.None)
@@ -39,34 +47,47 @@ public sealed unsafe partial class PassthroughFileSystem
         return errno;
     }
 
-    public Errno ReleaseDirectory(FileHandle handle) => _handles.Close(handle, HandleKind.Directory) ? Errno.None : Errno.EBADF;
+    public Errno ReleaseDirectory(FileTarget directory) =>
+        IsByNode(directory) || _handles.Close(directory.Handle, HandleKind.Directory) ? Errno.None : Errno.EBADF;
 
-    public Errno SyncDirectory(FileHandle handle, bool dataOnly) => Sync(handle, HandleKind.Directory, dataOnly);
-
-    public Errno ReadDirectory(FileHandle handle, long offset, bool plus, IDirectorySink sink)
+    public Errno SyncDirectory(FileTarget directory, bool dataOnly)
     {
-        using HandleUse use = _handles.Use(handle, HandleKind.Directory);
-        if (use.IsEmpty)
+        using FileUse use = UseDirectory(directory);
+        return Sync(use, dataOnly);
+    }
+
+    public Errno ReadDirectory(FileTarget directory, long offset, bool plus, IDirectorySink sink)
+    {
+        using FileUse use = UseDirectory(directory);
+        if (use.Errno != Errno.None)
         {
-            return Errno.EBADF;
+            return use.Errno;
         }
 
-        lock (use.File.Cursor.Lock)
+        DirectoryCursor cursor = use.Opened?.Cursor ?? StartCursor();
+        lock (cursor.Lock)
         {
-            return ReadDirectory(use.File, offset, plus, sink);
+            return ReadDirectory(use, cursor, offset, plus, sink);
         }
     }
 
-    private Errno ReadDirectory(OpenFile directory, long offset, bool plus, IDirectorySink sink)
+    /// <summary>The position of a descriptor that was opened for this request.</summary>
+    private static DirectoryCursor StartCursor()
+    {
+        DirectoryCursor cursor = _requestCursor ??= new DirectoryCursor();
+        cursor.Reset();
+        return cursor;
+    }
+
+    private Errno ReadDirectory(in FileUse directory, DirectoryCursor cursor, long offset, bool plus, IDirectorySink sink)
     {
         byte[] buffer = _directoryBuffer ??= GC.AllocateUninitializedArray<byte>(DirectoryBufferBytes, pinned: true);
         // SAFETY: the array is on the pinned heap and stays referenced by this thread.
         byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer));
-        DirectoryCursor cursor = directory.Cursor;
         int delivered = 0;
         while (true)
         {
-            long read = ReadRecords(directory, offset, start);
+            long read = ReadRecords(directory.Fd, cursor, offset, start);
             if (read <= 0)
             {
                 // Entries before an error are an answer; the error shows when it is asked for the rest.
@@ -87,12 +108,11 @@ public sealed unsafe partial class PassthroughFileSystem
     }
 
     /// <summary>Reads records from a position on; the descriptor is often there already.</summary>
-    private static long ReadRecords(OpenFile directory, long offset, byte* buffer)
+    private static long ReadRecords(int fd, DirectoryCursor cursor, long offset, byte* buffer)
     {
-        DirectoryCursor cursor = directory.Cursor;
         if (cursor.Position != offset)
         {
-            long result = Libc.LSeek(directory.Fd, offset, SeekSet);
+            long result = Libc.LSeek(fd, offset, SeekSet);
             if (result < 0)
             {
                 return result;
@@ -101,7 +121,7 @@ public sealed unsafe partial class PassthroughFileSystem
             cursor.Position = offset;
         }
 
-        long read = Libc.GetDents64(directory.Fd, buffer, (nuint)cursor.ReadBytes);
+        long read = Libc.GetDents64(fd, buffer, (nuint)cursor.ReadBytes);
         if (read > 0)
         {
             cursor.Position = LastOffset(buffer, (int)read);
@@ -122,7 +142,7 @@ public sealed unsafe partial class PassthroughFileSystem
     }
 
     /// <summary>Feeds records to the sink as long as there is room; returns how many bytes of records it took.</summary>
-    private int Deliver(OpenFile directory, byte* buffer, int length, bool plus, IDirectorySink sink, ref long offset)
+    private int Deliver(in FileUse directory, byte* buffer, int length, bool plus, IDirectorySink sink, ref long offset)
     {
         int at = 0;
         while (at < length)
@@ -156,7 +176,7 @@ public sealed unsafe partial class PassthroughFileSystem
     /// Looks up an entry of a listing. One that cannot be is listed all the same, without attributes: whoever asks for it
     /// by name then gets the reason.
     /// </summary>
-    private Entry LookUpListed(OpenFile directory, in DirectoryPosition position, EntryName name)
+    private Entry LookUpListed(in FileUse directory, in DirectoryPosition position, EntryName name)
     {
         if (!name.IsDotOrDotDot
             && _share.Resolver.Resolve(directory.Fd, name.Pointer, out statx attributes, out PinnedInode inode) == Errno.None)
@@ -173,7 +193,7 @@ public sealed unsafe partial class PassthroughFileSystem
     }
 
     /// <summary>The root's ".." shows the root itself: what is above is not the guest's business.</summary>
-    private ulong InodeNumber(OpenFile directory, DirectoryRecord* record, EntryName name)
+    private ulong InodeNumber(in FileUse directory, DirectoryRecord* record, EntryName name)
     {
         if (directory.Node != _share.RootKey || !name.Bytes.SequenceEqual(".."u8))
         {

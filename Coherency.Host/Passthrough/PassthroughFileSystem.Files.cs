@@ -22,6 +22,12 @@ public sealed unsafe partial class PassthroughFileSystem
     public Errno Open(NodeId node, int flags, bool killSuidGid, out FileHandle handle)
     {
         handle = default;
+        return _withoutOpens ? Errno.ENOSYS : OpenNode(node, flags, killSuidGid, out handle);
+    }
+
+    private Errno OpenNode(NodeId node, int flags, bool killSuidGid, out FileHandle handle)
+    {
+        handle = default;
         PinnedInode inode = Pin(node);
         Errno errno = inode.IsEmpty ? Errno.ESTALE : CheckIsFile(inode);
         if (errno == Errno.None)
@@ -192,11 +198,34 @@ public sealed unsafe partial class PassthroughFileSystem
             _share.KeepUsable(inode);
         }
 
+        if (_withoutOpens)
+        {
+            return GrantClosed(directory, fd, attributes, ref inode, isTemporary, out entry);
+        }
+
         // Before the reference is given away: the guest may forget the inode before it has the reply.
         PinnedInode opened = _share.Inodes.Pin(inode.Node);
         entry = Grant(ref inode, attributes, directory.Mount);
         inode.Dispose();
         handle = _handles.Add(fd, HandleKind.File, ref opened);
+        return Errno.None;
+    }
+
+    /// <summary>For a client that will not name the open file.</summary>
+    private Errno GrantClosed(
+        in PinnedInode directory, int fd, in statx attributes, ref PinnedInode inode, bool isTemporary, out Entry entry)
+    {
+        // Without a name, nothing would be left of it.
+        bool isLost = isTemporary && inode.OwnFd < 0;
+        entry = isLost ? default : Grant(ref inode, attributes, directory.Mount);
+        inode.Dispose();
+        Libc.Close(fd);
+        if (isLost)
+        {
+            return Errno.ENFILE;
+        }
+
+        _handles.CancelReservation();
         return Errno.None;
     }
 
@@ -210,10 +239,16 @@ public sealed unsafe partial class PassthroughFileSystem
             return errno;
         }
 
-        errno = Open(entry.Node, flags, killSuidGid, out handle);
+        errno = OpenNode(entry.Node, flags, killSuidGid, out handle);
         if (errno == Errno.None && (flags & OpenFlags.O_TRUNC) != 0)
         {
             errno = GetAttributes(entry.Node, handle, out entry.Attributes);
+        }
+
+        if (_withoutOpens && errno == Errno.None)
+        {
+            _handles.Close(handle, HandleKind.File);
+            handle = default;
         }
 
         if (errno != Errno.None)
@@ -224,20 +259,20 @@ public sealed unsafe partial class PassthroughFileSystem
         return errno;
     }
 
-    public Errno Read(FileHandle handle, IoVec* vectors, int count, long offset, out long bytes)
+    public Errno Read(FileTarget file, IoVec* vectors, int count, long offset, out long bytes)
     {
         bytes = 0;
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty || offset < 0)
+        using FileUse use = UseForReading(file);
+        if (use.Errno != Errno.None || offset < 0)
         {
             // To preadv2 and pwritev2, -1 is no error but the descriptor's own position.
-            return use.IsEmpty ? Errno.EBADF : Errno.EINVAL;
+            return use.Errno != Errno.None ? use.Errno : Errno.EINVAL;
         }
 
         while (count > 0)
         {
             int part = Math.Min(count, VectorsMax);
-            long read = Libc.PReadV2(use.File.Fd, vectors, part, offset + bytes, 0);
+            long read = Libc.PReadV2(use.Fd, vectors, part, offset + bytes, 0);
             if (!Advance(read, TotalLength(vectors, part), ref bytes))
             {
                 // What was moved before an error is an answer; the error shows when it is asked for the rest.
@@ -251,33 +286,41 @@ public sealed unsafe partial class PassthroughFileSystem
         return Errno.None;
     }
 
-    public Errno Write(FileHandle handle, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes)
+    public Errno Write(FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, int openFlags, out long bytes)
     {
         bytes = 0;
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty || offset < 0)
+        using FileUse use = UseForWriting(file, openFlags);
+        if (use.Errno != Errno.None || offset < 0)
         {
             // To preadv2 and pwritev2, -1 is no error but the descriptor's own position.
-            return use.IsEmpty ? Errno.EBADF : Errno.EINVAL;
+            return use.Errno != Errno.None ? use.Errno : Errno.EINVAL;
         }
 
-        use.File.WasWritten = true;
-        using MutationScope scope = Mutate(ChangeOperation.Write, [TouchedObject.Inode(use.File.InodeKey)]);
+        NoteWritten(use);
+        using MutationScope scope = Mutate(ChangeOperation.Write, [TouchedObject.Inode(use.InodeKey)]);
         using SuidKillScope kill = ThreadCredentials.KillSuidGid((flags & FuseWriteFlags.KillSuidgid) != 0);
         while (count > 0)
         {
             int part = Math.Min(count, VectorsMax);
-            long written = Libc.PWriteV2(use.File.Fd, vectors, part, offset + bytes, 0);
+            long written = Libc.PWriteV2(use.Fd, vectors, part, offset + bytes, 0);
             if (!Advance(written, TotalLength(vectors, part), ref bytes))
             {
-                return bytes > 0 ? Errno.None : written.ToErrno();
+                return CheckClosed(use, bytes > 0 ? Errno.None : written.ToErrno());
             }
 
             vectors += part;
             count -= part;
         }
 
-        return Errno.None;
+        return CheckClosed(use, Errno.None);
+    }
+
+    private static void NoteWritten(in FileUse file)
+    {
+        if (file.Opened is { } opened)
+        {
+            opened.WasWritten = true;
+        }
     }
 
     /// <summary>Adds what a call moved; false when it was less than asked for, so that the next would not follow on it.</summary>
@@ -298,9 +341,15 @@ public sealed unsafe partial class PassthroughFileSystem
         return total;
     }
 
-    public Errno Flush(FileHandle handle, ulong lockOwner)
+    public Errno Flush(FileTarget file, ulong lockOwner)
     {
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
+        if (IsByNode(file))
+        {
+            _locks.Drop(file.Node.Value, lockOwner);
+            return Errno.None;
+        }
+
+        using HandleUse use = _handles.Use(file.Handle, HandleKind.File);
         if (use.IsEmpty)
         {
             return Errno.EBADF;
@@ -317,9 +366,14 @@ public sealed unsafe partial class PassthroughFileSystem
         return duplicate >= 0 ? Libc.Close(duplicate).ToErrno() : duplicate.ToErrno();
     }
 
-    public Errno Release(FileHandle handle, FuseReleaseFlags flags, ulong lockOwner)
+    public Errno Release(FileTarget file, FuseReleaseFlags flags, ulong lockOwner)
     {
-        using (HandleUse use = _handles.Use(handle, HandleKind.File))
+        if (IsByNode(file))
+        {
+            return ReleaseByNode(file.Node, flags, lockOwner);
+        }
+
+        using (HandleUse use = _handles.Use(file.Handle, HandleKind.File))
         {
             if (!use.IsEmpty && (flags & FuseReleaseFlags.Flush) != 0)
             {
@@ -333,64 +387,67 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         // A flock(2) lock belongs to the descriptor, and goes with it.
-        return _handles.Close(handle, HandleKind.File) ? Errno.None : Errno.EBADF;
+        return _handles.Close(file.Handle, HandleKind.File) ? Errno.None : Errno.EBADF;
     }
 
-    public Errno Sync(FileHandle handle, bool dataOnly) => Sync(handle, HandleKind.File, dataOnly);
-
-    private Errno Sync(FileHandle handle, HandleKind kind, bool dataOnly)
+    public Errno Sync(FileTarget file, bool dataOnly)
     {
-        using HandleUse use = _handles.Use(handle, kind);
-        if (use.IsEmpty)
+        using FileUse use = UseForReading(file);
+        return Sync(use, dataOnly);
+    }
+
+    private static Errno Sync(in FileUse file, bool dataOnly)
+    {
+        if (file.Errno != Errno.None)
         {
-            return Errno.EBADF;
+            return file.Errno;
         }
 
-        return (dataOnly ? Libc.FDataSync(use.File.Fd) : Libc.Fsync(use.File.Fd)).ToErrno();
+        return (dataOnly ? Libc.FDataSync(file.Fd) : Libc.Fsync(file.Fd)).ToErrno();
     }
 
-    public Errno Allocate(FileHandle handle, int mode, long offset, long length)
+    public Errno Allocate(FileTarget file, int mode, long offset, long length)
     {
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty)
+        using FileUse use = UseForWriting(file, 0);
+        if (use.Errno != Errno.None)
         {
-            return Errno.EBADF;
+            return use.Errno;
         }
 
-        use.File.WasWritten = true;
-        using MutationScope scope = Mutate(ChangeOperation.Fallocate, [TouchedObject.Inode(use.File.InodeKey)]);
-        return Libc.Fallocate(use.File.Fd, mode, offset, length).ToErrno();
+        NoteWritten(use);
+        using MutationScope scope = Mutate(ChangeOperation.Fallocate, [TouchedObject.Inode(use.InodeKey)]);
+        return CheckClosed(use, Libc.Fallocate(use.Fd, mode, offset, length).ToErrno());
     }
 
-    public Errno Seek(FileHandle handle, long offset, int whence, out long position)
+    public Errno Seek(FileTarget file, long offset, int whence, out long position)
     {
         const int seekData = 3;
         const int seekHole = 4;
         position = 0;
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty || whence is not (seekData or seekHole))
+        using FileUse use = UseForReading(file);
+        if (use.Errno != Errno.None || whence is not (seekData or seekHole))
         {
-            return use.IsEmpty ? Errno.EBADF : Errno.EINVAL;
+            return use.Errno != Errno.None ? use.Errno : Errno.EINVAL;
         }
 
-        position = Libc.LSeek(use.File.Fd, offset, whence);
+        position = Libc.LSeek(use.Fd, offset, whence);
         return position.ToErrno();
     }
 
-    public Errno CopyRange(FileHandle source, long sourceOffset, FileHandle target, long targetOffset, ulong length, out long copied)
+    public Errno CopyRange(FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied)
     {
         copied = 0;
-        using HandleUse from = _handles.Use(source, HandleKind.File);
-        using HandleUse to = _handles.Use(target, HandleKind.File);
-        if (from.IsEmpty || to.IsEmpty)
+        using FileUse from = UseForReading(source);
+        using FileUse to = UseForWriting(target, 0);
+        if (from.Errno != Errno.None || to.Errno != Errno.None)
         {
-            return Errno.EBADF;
+            return from.Errno != Errno.None ? from.Errno : to.Errno;
         }
 
-        to.File.WasWritten = true;
-        using MutationScope scope = Mutate(ChangeOperation.CopyFileRange, [TouchedObject.Inode(to.File.InodeKey)]);
+        NoteWritten(to);
+        using MutationScope scope = Mutate(ChangeOperation.CopyFileRange, [TouchedObject.Inode(to.InodeKey)]);
         nuint most = (nuint)Math.Min(length, int.MaxValue & ~0xFFFUL);
-        copied = Libc.CopyFileRange(from.File.Fd, &sourceOffset, to.File.Fd, &targetOffset, most, 0);
-        return copied.ToErrno();
+        copied = Libc.CopyFileRange(from.Fd, &sourceOffset, to.Fd, &targetOffset, most, 0);
+        return CheckClosed(to, copied.ToErrno());
     }
 }

@@ -7,19 +7,19 @@ namespace Coherency.Host.Passthrough;
 // Locks: none of these waits, that is the server's part.
 public sealed partial class PassthroughFileSystem
 {
-    public Errno GetLock(FileHandle handle, ulong owner, ref FileLock fileLock)
+    public Errno GetLock(FileTarget file, ulong owner, ref FileLock fileLock)
     {
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        return use.IsEmpty ? Errno.EBADF : _locks.Get(use.File, owner, ref fileLock);
+        using FileUse use = UseForReading(file);
+        return use.Errno != Errno.None ? use.Errno : _locks.Get(use, owner, ref fileLock);
     }
 
-    public Errno SetLock(FileHandle handle, ulong owner, in FileLock fileLock)
+    public Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock)
     {
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        return use.IsEmpty ? Errno.EBADF : _locks.Set(use.File, owner, fileLock);
+        using FileUse use = UseForReading(file);
+        return use.Errno != Errno.None ? use.Errno : _locks.Set(use, owner, fileLock);
     }
 
-    public Errno SetFlock(FileHandle handle, short type)
+    public Errno SetFlock(FileTarget file, ulong owner, short type)
     {
         int operation = type switch
         {
@@ -28,12 +28,29 @@ public sealed partial class PassthroughFileSystem
             LockFlags.F_UNLCK => LockFlags.LOCK_UN,
             _ => 0,
         };
-        using HandleUse use = _handles.Use(handle, HandleKind.File);
-        if (use.IsEmpty || operation == 0)
+        using FileUse use = UseForReading(file);
+        if (use.Errno != Errno.None || operation == 0)
         {
-            return use.IsEmpty ? Errno.EBADF : Errno.EINVAL;
+            return use.Errno != Errno.None ? use.Errno : Errno.EINVAL;
         }
 
-        return Libc.Flock(use.File.Fd, operation | LockFlags.LOCK_NB).ToErrno();
+        operation |= LockFlags.LOCK_NB;
+        return use.Opened is null ? _locks.SetFlock(use, owner, operation) : Libc.Flock(use.Fd, operation).ToErrno();
+    }
+
+    /// <summary>A close that says which locks go with it.</summary>
+    private Errno ReleaseByNode(NodeId node, FuseReleaseFlags flags, ulong lockOwner)
+    {
+        if ((flags & FuseReleaseFlags.Flush) != 0)
+        {
+            _locks.Drop(node.Value, lockOwner);
+        }
+
+        if ((flags & FuseReleaseFlags.FlockUnlock) != 0)
+        {
+            _locks.DropFlock(node.Value, lockOwner);
+        }
+
+        return Errno.None;
     }
 }

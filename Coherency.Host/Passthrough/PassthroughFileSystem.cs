@@ -29,6 +29,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
         int openMax = share.Options.OpenFilesPerSessionMax ?? share.Budget.Limit / 4;
         _handles = new HandleTable(openMax, share.Inodes, share.Budget);
         _locks = new LockTable(share.Inodes, share.Budget);
+        _opened = new OpenedNodes(share.Budget);
     }
 
     /// <summary>Files and directories that the session has open.</summary>
@@ -47,6 +48,11 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     {
         if (_references.Subtract(node.Value, count))
         {
+            if (_withoutOpens)
+            {
+                ForgetOpened(node.Value);
+            }
+
             _share.Inodes.Release(node.Value);
         }
     }
@@ -55,6 +61,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     {
         _locks.DropAll();
         _handles.CloseAll();
+        _opened.Clear();
         _references.Clear(_share.Inodes.Release);
     }
 

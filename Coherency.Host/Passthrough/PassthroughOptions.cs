@@ -38,6 +38,9 @@ public sealed record PassthroughOptions
     /// <summary>Most O_PATH descriptors kept open only because they may be needed again.</summary>
     public int CachedDescriptorsMax { get; init; } = 4096;
 
+    /// <summary>Most descriptors kept for reading files that clients do not open; see <see cref="Server.IFileSystem.TryDoWithoutOpens"/>.</summary>
+    public int ReadableDescriptorsMax { get; init; } = 1024;
+
     /// <summary>Most files and directories that one session may have open; null lets it have a quarter of the budget.</summary>
     public int? OpenFilesPerSessionMax { get; init; }
 

@@ -13,7 +13,11 @@ public sealed unsafe class PassthroughShare : IDisposable
 {
     private const int PathOnly = OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW;
 
+    /// <summary>With fewer left, clients had better open their files: they are told then when there is no more.</summary>
+    private const int ReadableDescriptorsMin = 64;
+
     private readonly ConcurrentDictionary<ulong, bool> _submounts = new();
+    private readonly Lock _readableLock = new();
     private readonly int _rootFd;
     private readonly DescriptorCache _cache;
 
@@ -51,7 +55,7 @@ public sealed unsafe class PassthroughShare : IDisposable
     public int InodeCount => Inodes.Count;
 
     /// <summary>Descriptors that are open for sessions now.</summary>
-    public int DescriptorCount => Budget.Used - _cache.Capacity + _cache.OpenCount;
+    public int DescriptorCount => Budget.Used - Idle(_cache) - (Inodes.Readable is { } readable ? Idle(readable) : 0);
 
     internal InodeTable Inodes { get; }
 
@@ -93,6 +97,7 @@ public sealed unsafe class PassthroughShare : IDisposable
     {
         Inodes.CloseAll();
         _cache.Dispose();
+        Inodes.Readable?.Dispose();
         Mounts.Dispose();
     }
 
@@ -173,6 +178,90 @@ public sealed unsafe class PassthroughShare : IDisposable
             }
         }
     }
+
+    /// <summary>
+    /// Makes ready to serve inodes that clients do not open. False where that would not be the same: handles must work, the daemon
+    /// must be allowed to open whatever a client's user may, and closing a file must tell nothing.
+    /// </summary>
+    internal bool TryServeByNode()
+    {
+        lock (_readableLock)
+        {
+            if (Inodes.Readable is not null)
+            {
+                return true;
+            }
+
+            bool can = UsesFileHandles && Mounts[0].IsLocal && MayOpenAll();
+            // Not the last ones: clients that open files need them more.
+            if (!can || Budget.Available < ReadableDescriptorsMin)
+            {
+                return false;
+            }
+
+            Inodes.Readable = new DescriptorCache(Options.ReadableDescriptorsMax, Budget);
+            return true;
+        }
+    }
+
+    private static bool MayOpenAll() =>
+        ThreadCredentials.HasCapability(ProcessFlags.CAP_DAC_READ_SEARCH) && ThreadCredentials.HasCapability(ProcessFlags.CAP_DAC_OVERRIDE);
+
+    /// <summary>
+    /// Closes what was opened by node and not used since the last call: it would hold the space of a removed file, and keep host
+    /// programs from taking a lease. To be called about once a second.
+    /// </summary>
+    public void CloseUnused() => Inodes.Readable?.CloseUnused();
+
+    /// <summary>A descriptor of a regular file for reading, which others use too; after <see cref="TryServeByNode"/>.</summary>
+    internal PinnedDescriptor OpenReadable(scoped in PinnedInode inode, int flags)
+    {
+        DescriptorCache readable = Inodes.Readable!;
+        int fd = readable.TryPin(inode.Node, out int place);
+        if (fd >= 0)
+        {
+            return PinnedDescriptor.Cached(fd, readable, place);
+        }
+
+        PinnedDescriptor opened = OpenOnce(inode, OpenFlags.O_RDONLY | flags);
+        if (opened.Errno != Errno.None)
+        {
+            return opened;
+        }
+
+        int pinned = readable.InsertPinned(inode.Node, opened.Fd, out place);
+        if (place < 0)
+        {
+            return opened;
+        }
+
+        // The cache has counted its places already.
+        Budget.Return();
+        return PinnedDescriptor.Cached(pinned, readable, place);
+    }
+
+    /// <summary>A descriptor of a regular file or directory that is closed after use.</summary>
+    internal PinnedDescriptor OpenOnce(scoped in PinnedInode inode, int flags)
+    {
+        if (!Budget.TryTake())
+        {
+            return PinnedDescriptor.Failed(Errno.ENFILE);
+        }
+
+        int fd = OpenReal(inode, flags);
+        if (fd >= 0)
+        {
+            return PinnedDescriptor.Temporary(fd, Budget);
+        }
+
+        Budget.Return();
+        return PinnedDescriptor.Failed(fd.ToErrno());
+    }
+
+    /// <summary>An O_PATH descriptor that the caller owns.</summary>
+    internal int OpenPathForGood(scoped in PinnedInode inode) => OpenByHandle(inode, PathOnly);
+
+    private static int Idle(DescriptorCache cache) => cache.Capacity - cache.OpenCount;
 
     private int OpenByHandle(scoped in PinnedInode inode, int flags)
     {

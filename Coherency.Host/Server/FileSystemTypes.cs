@@ -18,6 +18,20 @@ public struct Entry
     public bool IsSubmount;
 }
 
+/// <summary>
+/// An open file or directory as a request names it: by the handle that opening it gave; or with handle 0, which no open file has,
+/// by the node alone (<see cref="IFileSystem.TryDoWithoutOpens"/>).
+/// </summary>
+public readonly record struct FileTarget(NodeId Node, FileHandle Handle)
+{
+    public bool HasHandle => Handle.Value != 0;
+
+    /// <summary>A handle says by itself which file it means.</summary>
+    public static implicit operator FileTarget(FileHandle handle) => FromHandle(handle);
+
+    public static FileTarget FromHandle(FileHandle handle) => new(default, handle);
+}
+
 /// <summary>Fields of a FUSE_SETATTR request; <see cref="Valid"/> says which count.</summary>
 public struct AttributeChange
 {

@@ -27,8 +27,12 @@ public sealed partial class FuseSession
         return _view is { IsAttached: true } ? CoherentCache : _cache;
     }
 
-    private static bool IsAttachHandshake(FuseRequest request, EntryName attribute) =>
-        request.Node == NodeId.Root && attribute.Bytes.SequenceEqual(VersionTableLayout.AttachAttribute);
+    /// <param name="withoutOpens">The client can do without OPEN and OPENDIR.</param>
+    private static bool IsAttachHandshake(FuseRequest request, EntryName attribute, out bool withoutOpens)
+    {
+        withoutOpens = attribute.Bytes.SequenceEqual(VersionTableLayout.AttachWithoutOpensAttribute);
+        return request.Node == NodeId.Root && (withoutOpens || attribute.Bytes.SequenceEqual(VersionTableLayout.AttachAttribute));
+    }
 
     /// <summary>What the client said last of its caches; null before it said anything, or when it is another client.</summary>
     public CacheReport? CacheReport => Volatile.Read(ref _cacheReport);
@@ -58,7 +62,7 @@ public sealed partial class FuseSession
     }
 
     /// <param name="reply">Empty when the client only asks how long the answer is.</param>
-    private Errno Attach(IFileSystem files, Span<byte> reply, out int length)
+    private Errno Attach(IFileSystem files, bool withoutOpens, Span<byte> reply, out int length)
     {
         length = Unsafe.SizeOf<coherency_attach>();
         if (_view is null)
@@ -87,6 +91,7 @@ public sealed partial class FuseSession
             }
         }
 
+        attach.flags = withoutOpens ? (uint)DoWithoutOpens(files) : 0;
         MemoryMarshal.Write(reply, attach);
         if (!wasAttached && _attachLog.Allows(out long unsaid))
         {

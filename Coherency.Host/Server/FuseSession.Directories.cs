@@ -39,7 +39,7 @@ public sealed partial class FuseSession
         DirectoryReply reply = _directoryReply ??= new DirectoryReply();
         HeldStart start = StartHolding();
         reply.Begin(this, files, start, request, arguments.size, plus);
-        Errno error = files.ReadDirectory(new FileHandle(arguments.fh), (long)arguments.offset, plus, reply);
+        Errno error = files.ReadDirectory(Target(request, arguments.fh), (long)arguments.offset, plus, reply);
         if (error == Errno.None)
         {
             HoldListing(files, start, request.Node, arguments.offset);
@@ -53,7 +53,7 @@ public sealed partial class FuseSession
     {
         FuseRequestReader reader = new(request);
         return reader.TryRead(out fuse_release_in arguments)
-            ? ReplyOnSuccess(request, files.ReleaseDirectory(new FileHandle(arguments.fh)))
+            ? ReplyOnSuccess(request, files.ReleaseDirectory(Target(request, arguments.fh)))
             : reader.Error;
     }
 
@@ -61,7 +61,7 @@ public sealed partial class FuseSession
     {
         FuseRequestReader reader = new(request);
         return reader.TryRead(out fuse_fsync_in arguments)
-            ? ReplyOnSuccess(request, files.SyncDirectory(new FileHandle(arguments.fh), IsDataOnly(arguments.fsync_flags)))
+            ? ReplyOnSuccess(request, files.SyncDirectory(Target(request, arguments.fh), IsDataOnly(arguments.fsync_flags)))
             : reader.Error;
     }
 

@@ -80,7 +80,7 @@ public sealed unsafe partial class FuseSession
         }
 
         IoVec* vectors = request.PayloadTarget(arguments.size, out int count);
-        Errno error = files.Read(new FileHandle(arguments.fh), vectors, count, (long)arguments.offset, out long bytes);
+        Errno error = files.Read(Target(request, arguments.fh), vectors, count, (long)arguments.offset, out long bytes);
         if (error == Errno.None)
         {
             Counters.CountRead(bytes);
@@ -100,7 +100,7 @@ public sealed unsafe partial class FuseSession
 
         IoVec* vectors = request.PayloadSource(out int count);
         FuseWriteFlags flags = (FuseWriteFlags)arguments.write_flags;
-        Errno error = files.Write(new FileHandle(arguments.fh), vectors, count, (long)arguments.offset, flags, out long bytes);
+        Errno error = files.Write(Target(request, arguments.fh), vectors, count, (long)arguments.offset, flags, (int)arguments.flags, out long bytes);
         if (error == Errno.None)
         {
             Counters.CountWritten(bytes);
@@ -118,7 +118,7 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        Errno result = ReplyOnSuccess(request, files.Flush(new FileHandle(arguments.fh), arguments.lock_owner));
+        Errno result = ReplyOnSuccess(request, files.Flush(Target(request, arguments.fh), arguments.lock_owner));
         _lockWaits.LocksMayBeFree();
         return result;
     }
@@ -131,7 +131,7 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        Errno error = files.Release(new FileHandle(arguments.fh), (FuseReleaseFlags)arguments.release_flags, arguments.lock_owner);
+        Errno error = files.Release(Target(request, arguments.fh), (FuseReleaseFlags)arguments.release_flags, arguments.lock_owner);
         Errno result = ReplyOnSuccess(request, error);
         _lockWaits.LocksMayBeFree();
         return result;
@@ -141,7 +141,7 @@ public sealed unsafe partial class FuseSession
     {
         FuseRequestReader reader = new(request);
         return reader.TryRead(out fuse_fsync_in arguments)
-            ? ReplyOnSuccess(request, files.Sync(new FileHandle(arguments.fh), IsDataOnly(arguments.fsync_flags)))
+            ? ReplyOnSuccess(request, files.Sync(Target(request, arguments.fh), IsDataOnly(arguments.fsync_flags)))
             : reader.Error;
     }
 
@@ -156,8 +156,8 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        FileHandle handle = new(arguments.fh);
-        return ReplyOnSuccess(request, files.Allocate(handle, (int)arguments.mode, (long)arguments.offset, (long)arguments.length));
+        FileTarget file = Target(request, arguments.fh);
+        return ReplyOnSuccess(request, files.Allocate(file, (int)arguments.mode, (long)arguments.offset, (long)arguments.length));
     }
 
     private static Errno LSeek(FuseRequest request, IFileSystem files)
@@ -168,7 +168,7 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        Errno error = files.Seek(new FileHandle(arguments.fh), (long)arguments.offset, (int)arguments.whence, out long position);
+        Errno error = files.Seek(Target(request, arguments.fh), (long)arguments.offset, (int)arguments.whence, out long position);
         if (error == Errno.None)
         {
             request.Reply(new fuse_lseek_out { offset = (ulong)position });
@@ -187,8 +187,9 @@ public sealed unsafe partial class FuseSession
 
         // The older reply counts in 32 bits.
         bool isWide = request.Opcode == FuseOpcode.CopyFileRange64;
+        FileTarget target = new(new NodeId(arguments.nodeid_out), new FileHandle(arguments.fh_out));
         ulong length = Math.Min(arguments.len, isWide ? long.MaxValue : (ulong)int.MaxValue);
-        Errno error = files.CopyRange(new FileHandle(arguments.fh_in), (long)arguments.off_in, new FileHandle(arguments.fh_out), (long)arguments.off_out, length, out long copied);
+        Errno error = files.CopyRange(Target(request, arguments.fh_in), (long)arguments.off_in, target, (long)arguments.off_out, length, out long copied);
         if (error != Errno.None)
         {
             return error;
@@ -219,6 +220,8 @@ public sealed unsafe partial class FuseSession
 
         return error;
     }
+
+    private static FileTarget Target(FuseRequest request, ulong handle) => new(request.Node, new FileHandle(handle));
 
     private static bool KillsSuidGid(uint openFlags) => ((FuseOpenInFlags)openFlags).HasFlag(FuseOpenInFlags.KillSuidgid);
 

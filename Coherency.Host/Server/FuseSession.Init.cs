@@ -70,6 +70,7 @@ public sealed partial class FuseSession
 
     private void Start(FuseInitFlags offered, uint minor)
     {
+        _offered = offered;
         _granted = offered & Supported();
         _cache = minor < _options.EpochProtocolMinor ? _options.CacheOfOlderProtocols! : _options.Cache;
         Replace(_openFileSystem, Math.Min(minor, ProtocolMinorMax));

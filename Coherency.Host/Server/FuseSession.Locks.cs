@@ -16,7 +16,7 @@ public sealed partial class FuseSession
         }
 
         FileLock fileLock = Decode(arguments);
-        Errno error = files.GetLock(new FileHandle(arguments.fh), arguments.owner, ref fileLock);
+        Errno error = files.GetLock(Target(request, arguments.fh), arguments.owner, ref fileLock);
         if (error == Errno.None)
         {
             request.Reply(new fuse_lk_out
@@ -44,7 +44,7 @@ public sealed partial class FuseSession
 
         LockAttempt attempt = new(
             files,
-            new FileHandle(arguments.fh),
+            Target(request, arguments.fh),
             arguments.owner,
             Decode(arguments),
             ((FuseLockFlags)arguments.lk_flags).HasFlag(FuseLockFlags.Flock));

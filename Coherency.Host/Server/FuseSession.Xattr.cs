@@ -16,9 +16,9 @@ public sealed partial class FuseSession
         }
 
         Span<byte> value = request.Scratch[..(int)Math.Min(arguments.size, FuseLimits.XattrBytesMax)];
-        if (IsAttachHandshake(request, name))
+        if (IsAttachHandshake(request, name, out bool withoutOpens))
         {
-            return ReplySized(request, Attach(files, value, out int attachLength), value, attachLength);
+            return ReplySized(request, Attach(files, withoutOpens, value, out int attachLength), value, attachLength);
         }
 
         if (TakeReport(request, files, name))
@@ -77,6 +77,11 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
+        if (TakeOpenedFiles(request, files, name, value))
+        {
+            return Errno.ENODATA;
+        }
+
         bool killSgid = ((FuseSetXattrFlags)arguments.setxattr_flags).HasFlag(FuseSetXattrFlags.AclKillSgid);
         return ReplyOnSuccess(request, files.SetXattr(request.Node, name, value, (int)arguments.flags, killSgid));
     }
@@ -89,7 +94,7 @@ public sealed partial class FuseSession
             return XattrNameError(reader.Error);
         }
 
-        Errno error = IsAttachHandshake(request, name) ? Detach(files) : files.RemoveXattr(request.Node, name);
+        Errno error = IsAttachHandshake(request, name, out _) ? Detach(files) : files.RemoveXattr(request.Node, name);
         return ReplyOnSuccess(request, error);
     }
 

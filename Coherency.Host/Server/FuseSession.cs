@@ -26,6 +26,7 @@ public sealed partial class FuseSession : IDisposable
     private volatile CachePolicy _cache;
     private volatile Conversation? _conversation;
     private FuseInitFlags _granted;
+    private FuseInitFlags _offered;
     private bool _disposed;
 
     /// <param name="openFileSystem">Makes the file system of a fresh conversation.</param>

@@ -11,6 +11,25 @@ namespace Coherency.Host.Server;
 /// </summary>
 public unsafe interface IFileSystem : IDisposable
 {
+    /// <summary>Every change answers EROFS.</summary>
+    bool IsReadOnly { get; }
+
+    /// <summary>
+    /// From now on <see cref="Open"/> and <see cref="OpenDirectory"/> answer ENOSYS, files are made without a handle (0), and a
+    /// <see cref="FileTarget"/> without one means its node. False where the file system cannot do that: nothing has changed then.
+    /// Calling it again is harmless.
+    /// </summary>
+    bool TryDoWithoutOpens();
+
+    /// <summary>
+    /// The client, which does without opens, holds a file open: what removes its last name beside the daemon must not take it
+    /// away. Ignored for a node that it does not hold.
+    /// </summary>
+    void KeepOpened(NodeId node);
+
+    /// <summary>The client has closed such a file.</summary>
+    void LetClosed(NodeId node);
+
     /// <summary>Finds a name and adds 1 to the session's references of the inode found.</summary>
     Errno Lookup(NodeId parent, EntryName name, out Entry entry);
 
@@ -51,28 +70,29 @@ public unsafe interface IFileSystem : IDisposable
     Errno CreateTemporary(in Caller caller, NodeId parent, int flags, uint mode, out Entry entry, out FileHandle handle);
 
     /// <summary>Reads straight into <paramref name="vectors"/>; <paramref name="bytes"/> 0 is the end of the file.</summary>
-    Errno Read(FileHandle handle, IoVec* vectors, int count, long offset, out long bytes);
+    Errno Read(FileTarget file, IoVec* vectors, int count, long offset, out long bytes);
 
     /// <summary>Writes straight from <paramref name="vectors"/>.</summary>
-    Errno Write(FileHandle handle, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes);
+    /// <param name="openFlags">O_* of the open file, of which a handle knows its own.</param>
+    Errno Write(FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, int openFlags, out long bytes);
 
     /// <summary>One of possibly several closes of an open file; drops the owner's record locks.</summary>
-    Errno Flush(FileHandle handle, ulong lockOwner);
+    Errno Flush(FileTarget file, ulong lockOwner);
 
     /// <summary>The last close of an open file.</summary>
-    Errno Release(FileHandle handle, FuseReleaseFlags flags, ulong lockOwner);
+    Errno Release(FileTarget file, FuseReleaseFlags flags, ulong lockOwner);
 
-    Errno Sync(FileHandle handle, bool dataOnly);
+    Errno Sync(FileTarget file, bool dataOnly);
 
     Errno OpenDirectory(NodeId node, out FileHandle handle);
 
     /// <summary>Feeds entries from position <paramref name="offset"/> on to <paramref name="sink"/> until it is full.</summary>
     /// <param name="plus">Look every entry up too (and count a reference for each but "." and "..").</param>
-    Errno ReadDirectory(FileHandle handle, long offset, bool plus, IDirectorySink sink);
+    Errno ReadDirectory(FileTarget directory, long offset, bool plus, IDirectorySink sink);
 
-    Errno ReleaseDirectory(FileHandle handle);
+    Errno ReleaseDirectory(FileTarget directory);
 
-    Errno SyncDirectory(FileHandle handle, bool dataOnly);
+    Errno SyncDirectory(FileTarget directory, bool dataOnly);
 
     Errno GetStatistics(NodeId node, out statfs statistics);
 
@@ -92,19 +112,20 @@ public unsafe interface IFileSystem : IDisposable
 
     Errno RemoveXattr(NodeId node, EntryName name);
 
-    Errno Allocate(FileHandle handle, int mode, long offset, long length);
+    Errno Allocate(FileTarget file, int mode, long offset, long length);
 
     /// <param name="whence">SEEK_DATA 3, SEEK_HOLE 4; the others the client does itself.</param>
-    Errno Seek(FileHandle handle, long offset, int whence, out long position);
+    Errno Seek(FileTarget file, long offset, int whence, out long position);
 
-    Errno CopyRange(FileHandle source, long sourceOffset, FileHandle target, long targetOffset, ulong length, out long copied);
+    Errno CopyRange(FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied);
 
     /// <summary>Tells which lock, if any, stands in the way: type F_UNLCK when none does.</summary>
-    Errno GetLock(FileHandle handle, ulong owner, ref FileLock fileLock);
+    Errno GetLock(FileTarget file, ulong owner, ref FileLock fileLock);
 
     /// <summary>Takes or drops a record lock without waiting; EAGAIN when another holds it.</summary>
-    Errno SetLock(FileHandle handle, ulong owner, in FileLock fileLock);
+    Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock);
 
     /// <summary>Takes or drops a flock(2) lock without waiting; EAGAIN when another holds it.</summary>
-    Errno SetFlock(FileHandle handle, short type);
+    /// <param name="owner">The open file of the client; a handle stands for it by itself.</param>
+    Errno SetFlock(FileTarget file, ulong owner, short type);
 }

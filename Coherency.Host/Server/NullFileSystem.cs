@@ -68,27 +68,27 @@ public sealed unsafe class NullFileSystem : IFileSystem
     }
 
     /// <summary>Leaves the memory as it is: zeros are not the point.</summary>
-    public Errno Read(FileHandle handle, IoVec* vectors, int count, long offset, out long bytes)
+    public Errno Read(FileTarget file, IoVec* vectors, int count, long offset, out long bytes)
     {
         bytes = Math.Clamp(FileBytes - offset, 0, TotalLength(vectors, count));
         return Errno.None;
     }
 
-    public Errno Write(FileHandle handle, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes)
+    public Errno Write(FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, int openFlags, out long bytes)
     {
         bytes = TotalLength(vectors, count);
         return Errno.None;
     }
 
-    public Errno Flush(FileHandle handle, ulong lockOwner) => Errno.None;
+    public Errno Flush(FileTarget file, ulong lockOwner) => Errno.None;
 
-    public Errno Release(FileHandle handle, FuseReleaseFlags flags, ulong lockOwner) => Errno.None;
+    public Errno Release(FileTarget file, FuseReleaseFlags flags, ulong lockOwner) => Errno.None;
 
-    public Errno Sync(FileHandle handle, bool dataOnly) => Errno.None;
+    public Errno Sync(FileTarget file, bool dataOnly) => Errno.None;
 
     public Errno OpenDirectory(NodeId node, out FileHandle handle) => Answer(out handle);
 
-    public Errno ReadDirectory(FileHandle handle, long offset, bool plus, IDirectorySink sink)
+    public Errno ReadDirectory(FileTarget directory, long offset, bool plus, IDirectorySink sink)
     {
         ReadOnlySpan<byte> name = "file"u8;
         for (long next = offset + 1; next is > 0 and <= EntryCount && sink.HasRoom(name.Length); next++)
@@ -108,9 +108,9 @@ public sealed unsafe class NullFileSystem : IFileSystem
         return Errno.None;
     }
 
-    public Errno ReleaseDirectory(FileHandle handle) => Errno.None;
+    public Errno ReleaseDirectory(FileTarget directory) => Errno.None;
 
-    public Errno SyncDirectory(FileHandle handle, bool dataOnly) => Errno.None;
+    public Errno SyncDirectory(FileTarget directory, bool dataOnly) => Errno.None;
 
     public Errno GetStatistics(NodeId node, out statfs statistics)
     {
@@ -130,29 +130,42 @@ public sealed unsafe class NullFileSystem : IFileSystem
 
     public Errno RemoveXattr(NodeId node, EntryName name) => Errno.None;
 
-    public Errno Allocate(FileHandle handle, int mode, long offset, long length) => Errno.None;
+    public Errno Allocate(FileTarget file, int mode, long offset, long length) => Errno.None;
 
-    public Errno Seek(FileHandle handle, long offset, int whence, out long position)
+    public Errno Seek(FileTarget file, long offset, int whence, out long position)
     {
         position = offset;
         return Errno.None;
     }
 
-    public Errno CopyRange(FileHandle source, long sourceOffset, FileHandle target, long targetOffset, ulong length, out long copied)
+    public Errno CopyRange(FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied)
     {
         copied = (long)Math.Min(length, FileBytes);
         return Errno.None;
     }
 
-    public Errno GetLock(FileHandle handle, ulong owner, ref FileLock fileLock)
+    public Errno GetLock(FileTarget file, ulong owner, ref FileLock fileLock)
     {
         fileLock.Type = LockFlags.F_UNLCK;
         return Errno.None;
     }
 
-    public Errno SetLock(FileHandle handle, ulong owner, in FileLock fileLock) => Errno.None;
+    public Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock) => Errno.None;
 
-    public Errno SetFlock(FileHandle handle, short type) => Errno.None;
+    public Errno SetFlock(FileTarget file, ulong owner, short type) => Errno.None;
+
+    public bool IsReadOnly => false;
+
+    /// <summary>It has a handle for everything.</summary>
+    public bool TryDoWithoutOpens() => false;
+
+    public void KeepOpened(NodeId node)
+    {
+    }
+
+    public void LetClosed(NodeId node)
+    {
+    }
 
     private static statx AttributesOf(ulong node)
     {

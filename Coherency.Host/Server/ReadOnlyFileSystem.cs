@@ -11,7 +11,15 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : IFileSystem
     /// <summary>W_OK of access(2).</summary>
     private const uint WriteAccess = 2;
 
+    public bool IsReadOnly => true;
+
     public void Dispose() => inner.Dispose();
+
+    public bool TryDoWithoutOpens() => inner.TryDoWithoutOpens();
+
+    public void KeepOpened(NodeId node) => inner.KeepOpened(node);
+
+    public void LetClosed(NodeId node) => inner.LetClosed(node);
 
     public Errno Lookup(NodeId parent, EntryName name, out Entry entry) => inner.Lookup(parent, name, out entry);
 
@@ -29,23 +37,23 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : IFileSystem
         return changes ? Errno.EROFS : inner.Open(node, flags, killSuidGid, out handle);
     }
 
-    public Errno Read(FileHandle handle, IoVec* vectors, int count, long offset, out long bytes) =>
-        inner.Read(handle, vectors, count, offset, out bytes);
+    public Errno Read(FileTarget file, IoVec* vectors, int count, long offset, out long bytes) =>
+        inner.Read(file, vectors, count, offset, out bytes);
 
-    public Errno Flush(FileHandle handle, ulong lockOwner) => inner.Flush(handle, lockOwner);
+    public Errno Flush(FileTarget file, ulong lockOwner) => inner.Flush(file, lockOwner);
 
-    public Errno Release(FileHandle handle, FuseReleaseFlags flags, ulong lockOwner) => inner.Release(handle, flags, lockOwner);
+    public Errno Release(FileTarget file, FuseReleaseFlags flags, ulong lockOwner) => inner.Release(file, flags, lockOwner);
 
-    public Errno Sync(FileHandle handle, bool dataOnly) => inner.Sync(handle, dataOnly);
+    public Errno Sync(FileTarget file, bool dataOnly) => inner.Sync(file, dataOnly);
 
     public Errno OpenDirectory(NodeId node, out FileHandle handle) => inner.OpenDirectory(node, out handle);
 
-    public Errno ReadDirectory(FileHandle handle, long offset, bool plus, IDirectorySink sink) =>
-        inner.ReadDirectory(handle, offset, plus, sink);
+    public Errno ReadDirectory(FileTarget directory, long offset, bool plus, IDirectorySink sink) =>
+        inner.ReadDirectory(directory, offset, plus, sink);
 
-    public Errno ReleaseDirectory(FileHandle handle) => inner.ReleaseDirectory(handle);
+    public Errno ReleaseDirectory(FileTarget directory) => inner.ReleaseDirectory(directory);
 
-    public Errno SyncDirectory(FileHandle handle, bool dataOnly) => inner.SyncDirectory(handle, dataOnly);
+    public Errno SyncDirectory(FileTarget directory, bool dataOnly) => inner.SyncDirectory(directory, dataOnly);
 
     public Errno GetStatistics(NodeId node, out statfs statistics) => inner.GetStatistics(node, out statistics);
 
@@ -59,15 +67,15 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : IFileSystem
 
     public Errno ListXattr(NodeId node, Span<byte> list, out int length) => inner.ListXattr(node, list, out length);
 
-    public Errno Seek(FileHandle handle, long offset, int whence, out long position) =>
-        inner.Seek(handle, offset, whence, out position);
+    public Errno Seek(FileTarget file, long offset, int whence, out long position) =>
+        inner.Seek(file, offset, whence, out position);
 
     // Locks change nothing that is stored, and exclude others just the same.
-    public Errno GetLock(FileHandle handle, ulong owner, ref FileLock fileLock) => inner.GetLock(handle, owner, ref fileLock);
+    public Errno GetLock(FileTarget file, ulong owner, ref FileLock fileLock) => inner.GetLock(file, owner, ref fileLock);
 
-    public Errno SetLock(FileHandle handle, ulong owner, in FileLock fileLock) => inner.SetLock(handle, owner, fileLock);
+    public Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock) => inner.SetLock(file, owner, fileLock);
 
-    public Errno SetFlock(FileHandle handle, short type) => inner.SetFlock(handle, type);
+    public Errno SetFlock(FileTarget file, ulong owner, short type) => inner.SetFlock(file, owner, type);
 
     public Errno SetAttributes(in Caller caller, NodeId node, in AttributeChange change, out statx attributes)
     {
@@ -103,6 +111,8 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : IFileSystem
         errno = (flags & OpenFlags.O_EXCL) != 0
             ? Errno.EEXIST
             : Open(entry.Node, flags & ~OpenFlags.O_CREAT, killSuidGid, out handle);
+        // A client that does without opens needs none here either.
+        errno = errno == Errno.ENOSYS ? Errno.None : errno;
         if (errno != Errno.None)
         {
             inner.Forget(entry.Node, 1);
@@ -117,7 +127,7 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : IFileSystem
         return Refuse(out entry);
     }
 
-    public Errno Write(FileHandle handle, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes)
+    public Errno Write(FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, int openFlags, out long bytes)
     {
         bytes = 0;
         return Errno.EROFS;
@@ -127,9 +137,9 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : IFileSystem
 
     public Errno RemoveXattr(NodeId node, EntryName name) => Errno.EROFS;
 
-    public Errno Allocate(FileHandle handle, int mode, long offset, long length) => Errno.EROFS;
+    public Errno Allocate(FileTarget file, int mode, long offset, long length) => Errno.EROFS;
 
-    public Errno CopyRange(FileHandle source, long sourceOffset, FileHandle target, long targetOffset, ulong length, out long copied)
+    public Errno CopyRange(FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied)
     {
         copied = 0;
         return Errno.EROFS;

@@ -29,6 +29,9 @@ public sealed record SessionOptions
     /// <summary>Shared memory maps of files that bypass the page cache (modes never and metadata).</summary>
     public bool AllowMmap { get; init; }
 
+    /// <summary>Have clients open files by a request each, even those that could do without.</summary>
+    public bool AskOpens { get; init; }
+
     /// <summary>Locks are the host's, so that they exclude other guests and the host's programs.</summary>
     public bool Locks { get; init; } = true;
 }

@@ -23,6 +23,7 @@
 #include <sys/vfs.h>
 #include <linux/capability.h>
 #include <linux/fuse.h>
+#include <linux/magic.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ring.h>

@@ -79,7 +79,7 @@ public sealed unsafe class HostileTests
             fixed (IoVec* v = vectors)
             {
                 Fill(vectors, d);
-                TestGuest.Expect(guest.Files.Write(handle, v, count, 5, FuseWriteFlags.None, out long written));
+                TestGuest.Expect(guest.Files.Write(handle, v, count, 5, FuseWriteFlags.None, 0, out long written));
                 Assert.Equal(data.Length, written);
                 Fill(vectors, b);
                 TestGuest.Expect(guest.Files.Read(handle, v, count, 5, out long read));

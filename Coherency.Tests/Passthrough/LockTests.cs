@@ -93,12 +93,12 @@ public sealed class LockTests
         TestGuest b = share.OpenGuest();
         FileHandle inA = a.Open(a.Lookup("file").Node, OpenFlags.O_RDONLY);
         FileHandle inB = b.Open(b.Lookup("file").Node, OpenFlags.O_RDONLY);
-        TestGuest.Expect(a.Files.SetFlock(inA, LockFlags.F_RDLCK));
-        TestGuest.Expect(b.Files.SetFlock(inB, LockFlags.F_RDLCK));
-        Assert.Equal(Errno.EAGAIN, b.Files.SetFlock(inB, LockFlags.F_WRLCK));
+        TestGuest.Expect(a.Files.SetFlock(inA, 1, LockFlags.F_RDLCK));
+        TestGuest.Expect(b.Files.SetFlock(inB, 1, LockFlags.F_RDLCK));
+        Assert.Equal(Errno.EAGAIN, b.Files.SetFlock(inB, 1, LockFlags.F_WRLCK));
         a.Release(inA);
-        TestGuest.Expect(b.Files.SetFlock(inB, LockFlags.F_WRLCK));
-        Assert.Equal(Errno.EINVAL, b.Files.SetFlock(inB, 9));
+        TestGuest.Expect(b.Files.SetFlock(inB, 1, LockFlags.F_WRLCK));
+        Assert.Equal(Errno.EINVAL, b.Files.SetFlock(inB, 1, 9));
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public sealed class LockTests
         TestGuest.Expect(guest.Files.SetLock(handle, 1, Write));
         Assert.False(HostLocks(share, "fcntl"));
         Assert.True(HostLocks(share, "flock"));
-        TestGuest.Expect(guest.Files.SetFlock(handle, LockFlags.F_WRLCK));
+        TestGuest.Expect(guest.Files.SetFlock(handle, 1, LockFlags.F_WRLCK));
         Assert.False(HostLocks(share, "flock"));
     }
 

@@ -95,7 +95,7 @@ public sealed unsafe class ScaleTests(ITestOutputHelper output)
         Check(files.Open(entry.Node, OpenFlags.O_RDWR, false, out FileHandle handle));
         IoVec vector = new(memory, 4096);
         Check(files.Read(handle, &vector, 1, 0, out _));
-        Check(files.Write(handle, &vector, 1, 0, FuseWriteFlags.KillSuidgid, out _));
+        Check(files.Write(handle, &vector, 1, 0, FuseWriteFlags.KillSuidgid, 0, out _));
         Check(files.SetLock(handle, 1, new FileLock { Type = LockFlags.F_WRLCK, End = 10 }));
         Check(files.Flush(handle, 1));
         Check(files.Release(handle, FuseReleaseFlags.None, 0));

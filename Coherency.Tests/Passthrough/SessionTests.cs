@@ -93,7 +93,7 @@ public sealed class SessionTests
                 NodeId node = leaving.Lookup($"{i}").Node;
                 FileHandle handle = leaving.Open(node, OpenFlags.O_RDWR);
                 TestGuest.Expect(leaving.Files.SetLock(handle, 1, new FileLock { Type = LockFlags.F_WRLCK, End = long.MaxValue }));
-                TestGuest.Expect(leaving.Files.SetFlock(handle, LockFlags.F_WRLCK));
+                TestGuest.Expect(leaving.Files.SetFlock(handle, 1, LockFlags.F_WRLCK));
                 TestGuest.Expect(leaving.TryUnlink(NodeId.Root, $"{i}"));
                 share.WriteFile($"{i}");
             }
@@ -108,7 +108,7 @@ public sealed class SessionTests
         }
 
         TestGuest.Expect(staying.TryWrite(kept, "still here", 0));
-        TestGuest.Expect(staying.Files.SetFlock(kept, LockFlags.F_WRLCK));
+        TestGuest.Expect(staying.Files.SetFlock(kept, 1, LockFlags.F_WRLCK));
     }
 
     [Theory]

@@ -114,25 +114,25 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
 
     public void Release(FileHandle handle) => Expect(files.Release(handle, FuseReleaseFlags.None, 0));
 
-    public Errno TryWrite(FileHandle handle, string text, long offset, FuseWriteFlags flags = FuseWriteFlags.None)
+    public Errno TryWrite(FileTarget file, string text, long offset, FuseWriteFlags flags = FuseWriteFlags.None, int openFlags = 0)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         fixed (byte* p = bytes)
         {
             IoVec vector = new(p, (nuint)bytes.Length);
-            Errno errno = files.Write(handle, &vector, 1, offset, flags, out long written);
+            Errno errno = files.Write(file, &vector, 1, offset, flags, openFlags, out long written);
             Assert.True(errno != Errno.None || written == bytes.Length);
             return errno;
         }
     }
 
-    public string Read(FileHandle handle, long offset = 0, int most = 4096)
+    public string Read(FileTarget file, long offset = 0, int most = 4096)
     {
         byte[] bytes = new byte[most];
         fixed (byte* p = bytes)
         {
             IoVec vector = new(p, (nuint)most);
-            Expect(files.Read(handle, &vector, 1, offset, out long read));
+            Expect(files.Read(file, &vector, 1, offset, out long read));
             return Encoding.UTF8.GetString(bytes, 0, (int)read);
         }
     }
@@ -189,13 +189,13 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
         return all;
     }
 
-    public List<ListedEntry> List(FileHandle handle, bool plus = true, int replyBytes = 4096)
+    public List<ListedEntry> List(FileTarget directory, bool plus = true, int replyBytes = 4096)
     {
         List<ListedEntry> all = [];
         while (true)
         {
             ListingSink sink = new(replyBytes);
-            Expect(files.ReadDirectory(handle, all.Count == 0 ? 0 : all[^1].NextOffset, plus, sink));
+            Expect(files.ReadDirectory(directory, all.Count == 0 ? 0 : all[^1].NextOffset, plus, sink));
             if (sink.Entries.Count == 0)
             {
                 return all;

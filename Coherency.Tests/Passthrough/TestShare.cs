@@ -1,5 +1,6 @@
 using Coherency.Host.Coherence;
 using Coherency.Host.Passthrough;
+using Xunit;
 
 namespace Coherency.Tests.Passthrough;
 
@@ -27,6 +28,14 @@ internal sealed class TestShare : IDisposable
     {
         TestGuest guest = new(Share.OpenSession(view));
         _guests.Add(guest);
+        return guest;
+    }
+
+    /// <summary>A guest that opens nothing and names files by node.</summary>
+    public TestGuest OpenGuestWithoutOpens(ShareView? view = null)
+    {
+        TestGuest guest = OpenGuest(view);
+        Assert.True(guest.Files.TryDoWithoutOpens());
         return guest;
     }
 

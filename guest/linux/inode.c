@@ -265,6 +265,17 @@ cached:
 	return fuse_i_op(inode)->getattr(idmap, path, stat, request_mask, flags);
 }
 
+/*
+ * Some versions of fuse ask for a directory's mode after every change of its contents, and all of them when permission
+ * is denied. Where there are no access lists, virtiofs decides by nothing but mode and owner, and those are known.
+ */
+static int permission_by_current(coherency_idmap *idmap, struct inode *inode, int mask)
+{
+	if (IS_POSIXACL(inode))
+		return fuse_i_op(inode)->permission(idmap, inode, mask);
+	return generic_permission(idmap, inode, mask);
+}
+
 static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int mask)
 {
 	struct coherency_share *share = coherency_share_of(inode->i_sb);
@@ -274,7 +285,7 @@ static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int
 
 	if (likely(coherency_attributes_are_current(share, ci))) {
 		coherency_count(share, hits);
-		return fuse_i_op(inode)->permission(idmap, inode, mask);
+		return permission_by_current(idmap, inode, mask);
 	}
 	if (mask & MAY_NOT_BLOCK)
 		return -ECHILD;
@@ -317,6 +328,9 @@ static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, stru
 		attr->ia_valid &= ~ATTR_OPEN;
 	busy_begin(ci);
 	err = fuse_i_op(inode)->setattr(idmap, dentry, attr);
+	/* It may have been carried out all the same. */
+	if (err)
+		WRITE_ONCE(ci->attributes, COHERENCY_NO_STAMP);
 	busy_end(ci);
 	return err;
 }

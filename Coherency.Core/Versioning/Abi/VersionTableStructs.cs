@@ -35,7 +35,7 @@ public unsafe struct coherency_table_header
 public struct coherency_attach
 {
     public uint layout;
-    public uint reserved;
+    public uint flags;
     public ulong instance_id;
     public ulong root_key;
 }
@@ -52,6 +52,7 @@ public static class VersionTableConstants
     public const ulong WritersMask = 0xFFFF;
     public const int VersionShift = 16;
     public const int SharedMemoryRegionId = 1;
+    public const int OpenedMax = 512;
 }
 
 /// <summary>coherency_table_header.flags.</summary>
@@ -60,4 +61,13 @@ public enum VersionTableFlags : ulong
 {
     None = 0,
     HostWatched = 1,
+}
+
+/// <summary>coherency_attach.flags.</summary>
+[Flags]
+public enum AttachFlags : uint
+{
+    None = 0,
+    NoOpen = 1,
+    ReadOnly = 2,
 }
