@@ -31,7 +31,7 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
     [Fact]
     public async Task Looking_at_an_unchanged_tree_costs_no_request()
     {
-        await PrepareAsync($"{MakeTree} && printf 'all: $(patsubst %.c,%.o,$(wildcard */*.c))\\n%%.o: %%.c\\n\\tfalse\\n' >Makefile");
+        await PrepareAsync($"{MakeTree} && printf 'all: $(patsubst %%.c,%%.o,$(wildcard */*.c))\\n%%.o: %%.c\\n\\tfalse\\n' >Makefile");
         foreach (string command in new[] { "find . -exec ls -ld {} +", "ls -lR", "cat */*.c", "grep -r nothing . || true", "make", "du -s", "md5sum */*", "tar c ." })
         {
             string look = $"cd {Folder} && ({command}) >/dev/null";

@@ -75,6 +75,15 @@ static inline void coherency_set_default_d_op(struct super_block *sb, const stru
 #endif
 }
 
+/* set_acl is given a name of the inode since 6.2. */
+#if KERNEL_HAS(6, 2)
+typedef struct dentry coherency_acl_owner;
+#define coherency_acl_inode(owner)	d_inode(owner)
+#else
+typedef struct inode coherency_acl_owner;
+#define coherency_acl_inode(owner)	(owner)
+#endif
+
 /* What all kinds of locks have in common is in a struct of its own since 6.9. */
 #if KERNEL_HAS(6, 9)
 #define coherency_lock_field(lock, field)	((lock)->c.flc_##field)

@@ -266,16 +266,9 @@ cached:
 }
 
 /*
- * Some versions of fuse ask for a directory's mode after every change of its contents, and all of them when permission
- * is denied. Where there are no access lists, virtiofs decides by nothing but mode and owner, and those are known.
+ * virtiofs decides by mode, owner and access lists. If they are known, that need not be left to fuse: some versions of
+ * it ask for a directory's mode after every change of its contents, and all of them when permission is denied.
  */
-static int permission_by_current(coherency_idmap *idmap, struct inode *inode, int mask)
-{
-	if (IS_POSIXACL(inode))
-		return fuse_i_op(inode)->permission(idmap, inode, mask);
-	return generic_permission(idmap, inode, mask);
-}
-
 static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int mask)
 {
 	struct coherency_share *share = coherency_share_of(inode->i_sb);
@@ -285,7 +278,7 @@ static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int
 
 	if (likely(coherency_attributes_are_current(share, ci))) {
 		coherency_count(share, hits);
-		return permission_by_current(idmap, inode, mask);
+		return generic_permission(idmap, inode, mask);
 	}
 	if (mask & MAY_NOT_BLOCK)
 		return -ECHILD;
@@ -332,6 +325,16 @@ static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, stru
 	if (err)
 		WRITE_ONCE(ci->attributes, COHERENCY_NO_STAMP);
 	busy_end(ci);
+	return err;
+}
+
+/* It may change the mode, and the reply does not say. */
+static int coherency_set_acl(coherency_idmap *idmap, coherency_acl_owner *owner, struct posix_acl *list, int type)
+{
+	struct inode *inode = coherency_acl_inode(owner);
+	int err = fuse_i_op(inode)->set_acl(idmap, owner, list, type);
+
+	WRITE_ONCE(coherency_inode_of(inode)->attributes, COHERENCY_NO_STAMP);
 	return err;
 }
 
@@ -604,6 +607,7 @@ static void fill_wrapper(struct inode_wrapper *wrapper, const struct inode_opera
 	REPLACE(rename);
 	REPLACE(getattr);
 	REPLACE(setattr);
+	REPLACE(set_acl);
 	REPLACE(permission);
 #undef REPLACE
 	smp_store_release(&wrapper->fuse, fuse);
