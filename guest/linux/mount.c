@@ -142,8 +142,8 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 		err = -EINVAL;
 	}
 	if (err) {
-		/* The daemon takes the session for coherent and lets everything be cached for ever: no virtiofs. */
-		if (detach_session(sb))
+		/* The daemon takes the session for coherent, and lets everything be cached for ever, or wants no OPEN: no virtiofs. */
+		if (detach_session(sb) || share->no_open)
 			context_of(fc)->fallback = false;
 		return err;
 	}

@@ -245,28 +245,21 @@ struct coherency_share *coherency_find_table(const char *tag)
 
 /* ---- the handshake -------------------------------------------------------------------------------------------- */
 
-/*
- * A daemon that does not know how to do without OPEN does not know the first name. Once fuse has ceased to send OPEN
- * it never does again, and as long as files are open that were opened by one, it must go on: so only the first daemon
- * of a mount is asked what it can do, and those that take its place must do the same.
- */
-static ssize_t ask_to_attach(struct coherency_share *share, struct dentry *root, struct coherency_attach *attach)
-{
-	struct inode *inode = d_inode(root);
-	ssize_t length = -ENODATA;
-
-	if (!share->attached || share->no_open)
-		length = __vfs_getxattr(root, inode, COHERENCY_ATTACH_OPENS_XATTR, attach, sizeof(*attach));
-	if ((length == -ENODATA || length == -EOPNOTSUPP) && !share->no_open)
-		length = __vfs_getxattr(root, inode, COHERENCY_ATTACH_XATTR, attach, sizeof(*attach));
-	return length;
-}
-
 static bool answer_is_sound(const struct coherency_share *share, const struct coherency_attach *attach)
 {
 	return attach->layout == COHERENCY_TABLE_LAYOUT &&
 	       !(attach->flags & ~(COHERENCY_ATTACH_NO_OPEN | COHERENCY_ATTACH_READ_ONLY)) &&
 	       attach->instance_id == READ_ONCE(share->header->instance_id) && attach->root_key == share->root_key;
+}
+
+static int ask_to_attach(struct coherency_share *share, struct dentry *root, const char *name,
+			 struct coherency_attach *attach)
+{
+	ssize_t length = __vfs_getxattr(root, d_inode(root), name, attach, sizeof(*attach));
+
+	if (length < 0)
+		return length;
+	return length == sizeof(*attach) && answer_is_sound(share, attach) ? 0 : -EBADMSG;
 }
 
 /* Says so once of every daemon: this is tried again and again. */
@@ -282,6 +275,32 @@ static int refuse(struct coherency_share *share)
 }
 
 /*
+ * Whoever offers to do without OPEN cannot go back: fuse never sends it again, and without this module O_TRUNC would
+ * then do nothing. So it is offered when all else is known to be right, and only to the first daemon of a mount, for
+ * one that takes its place may have files that it opened; but must do without OPEN if the first one did.
+ */
+static int attach_as_agreed(struct coherency_share *share, struct dentry *root, struct coherency_attach *attach)
+{
+	struct coherency_attach without_opens;
+	int err;
+
+	if (share->no_open) {
+		err = ask_to_attach(share, root, COHERENCY_ATTACH_OPENS_XATTR, attach);
+		if (err == -ENODATA || (!err && !(attach->flags & COHERENCY_ATTACH_NO_OPEN)))
+			err = refuse(share);
+		return err;
+	}
+	err = ask_to_attach(share, root, COHERENCY_ATTACH_XATTR, attach);
+	if (err || share->attached)
+		return err;
+	/* Older daemons do not know this name. */
+	if (!ask_to_attach(share, root, COHERENCY_ATTACH_OPENS_XATTR, &without_opens))
+		*attach = without_opens;
+	share->no_open = attach->flags & COHERENCY_ATTACH_NO_OPEN;
+	return 0;
+}
+
+/*
  * Makes the session coherent. It must be complete before anything is looked up: what is cached before it is not
  * covered by the table.
  */
@@ -289,17 +308,10 @@ int coherency_handshake(struct coherency_share *share, struct dentry *root)
 {
 	struct coherency_attach attach;
 	unsigned long before = jiffies;
-	ssize_t length = ask_to_attach(share, root, &attach);
-	bool no_open;
+	int err = attach_as_agreed(share, root, &attach);
 
-	if (length < 0)
-		return share->no_open && length == -ENODATA ? refuse(share) : length;
-	if (length != sizeof(attach) || !answer_is_sound(share, &attach))
-		return -EBADMSG;
-	no_open = attach.flags & COHERENCY_ATTACH_NO_OPEN;
-	if (share->no_open && !no_open)
-		return refuse(share);
-	share->no_open = no_open;
+	if (err)
+		return err;
 	WRITE_ONCE(share->read_only, !!(attach.flags & COHERENCY_ATTACH_READ_ONLY));
 	share->attached = true;
 	WRITE_ONCE(share->instance_id, attach.instance_id);
