@@ -38,12 +38,17 @@ internal sealed class ShareOptions
     private readonly Option<bool> _allowDirectIo = new("--allow-direct-io") { Description = "Pass O_DIRECT on to the host" };
     private readonly Option<bool> _allowMmap = new("--allow-mmap") { Description = "Allow shared mappings in cache modes never and metadata" };
 
+    private readonly Option<bool> _askOpens = new("--ask-opens")
+    {
+        Description = "Have guests with the module send a request for each open and close, so that what the host refuses is refused at open and not at the first write",
+    };
+
     public void AddTo(Command command)
     {
         Option[] all =
         [
             SharedDir, _cache, _entryTimeout, _attrTimeout, _negativeTimeout, _writeback, _readonly, _inodeFileHandles, _noXattr,
-            _posixAcl, _noKillpriv, _noReaddirplus, _noSubmounts, _allowDirectIo, _allowMmap,
+            _posixAcl, _noKillpriv, _noReaddirplus, _noSubmounts, _allowDirectIo, _allowMmap, _askOpens,
         ];
         foreach (Option option in all)
         {
@@ -71,6 +76,7 @@ internal sealed class ShareOptions
             AnnounceSubmounts = !parsed.GetValue(_noSubmounts),
             AllowDirectIo = parsed.GetValue(_allowDirectIo),
             AllowMmap = parsed.GetValue(_allowMmap),
+            AskOpens = parsed.GetValue(_askOpens),
         };
         ConfigurationFile.CheckTimeouts(share);
         return share;

@@ -58,6 +58,9 @@ public sealed record ShareConfiguration
 
     public bool AllowMmap { get; set; }
 
+    /// <summary>Guests ask for each open, even those that could do without.</summary>
+    public bool AskOpens { get; set; }
+
     /// <summary>Request queues offered to each guest.</summary>
     public int NumRequestQueues { get; set; } = Math.Min(Environment.ProcessorCount, 8);
 
@@ -109,6 +112,7 @@ public sealed record ShareConfiguration
             PosixAcl = PosixAcl,
             KillPrivV2 = KillprivV2,
             AllowMmap = AllowMmap,
+            AskOpens = AskOpens,
         };
     }
 }

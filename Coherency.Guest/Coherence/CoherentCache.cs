@@ -113,22 +113,13 @@ public sealed class CoherentCache : IDisposable
         using SharedDirectoryLock unchanged = _directories.EnterShared(directory);
         WatchSample sample = _table.Sample(slot);
         List<string> names = [];
-        bool opens = !_fuse.Connection.WithoutOpens;
-        FileHandle handle = opens ? new FileHandle(_fuse.OpenDir(directory).fh) : default;
-        try
+        using (OpenedDirectory opened = new(_fuse, directory))
         {
             ulong offset = 0;
-            while (_fuse.ReadDir(directory, handle, offset) is { Count: > 0 } records)
+            while (_fuse.ReadDir(directory, opened.Handle, offset) is { Count: > 0 } records)
             {
                 names.AddRange(records.Where(record => !record.IsDotOrDotDot).Select(record => record.Name));
                 offset = records[^1].NextOffset;
-            }
-        }
-        finally
-        {
-            if (opens)
-            {
-                _fuse.ReleaseDir(directory, handle);
             }
         }
 

@@ -191,15 +191,8 @@ public sealed partial class GuestFileSystem(FuseClient fuse)
     private List<DirectoryRecord> ReadDirectory(string path, bool plus)
     {
         using NodeReference directory = Walk(path);
-        FileHandle handle = new(Fuse.OpenDir(directory.Node).fh);
-        try
-        {
-            return [.. ReadAllRecords(directory.Node, handle, plus).Where(record => !record.IsDotOrDotDot)];
-        }
-        finally
-        {
-            Fuse.ReleaseDir(directory.Node, handle);
-        }
+        using OpenedDirectory opened = new(Fuse, directory.Node);
+        return [.. ReadAllRecords(directory.Node, opened.Handle, plus).Where(record => !record.IsDotOrDotDot)];
     }
 
     private IEnumerable<DirectoryRecord> ReadAllRecords(NodeId node, FileHandle handle, bool plus)

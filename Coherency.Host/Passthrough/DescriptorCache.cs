@@ -7,7 +7,7 @@ namespace Coherency.Host.Passthrough;
 /// <summary>
 /// Descriptors kept open because they may be needed again, by node id: sets of eight places, in which the place not
 /// used for longest (about: clock) is given up first. A place in use is never given up. Each set has a spin lock, held for
-/// a few loads and stores and never across a system call. An inode's descriptor goes when the inode leaves the
+/// a few loads and stores and never across a system call that could wait. An inode's descriptor goes when the inode leaves the
 /// <see cref="InodeTable"/>, so a node id that comes to mean another inode is never found here.
 /// </summary>
 internal sealed class DescriptorCache : IDisposable
@@ -121,6 +121,19 @@ internal sealed class DescriptorCache : IDisposable
         }
     }
 
+    /// <summary>
+    /// Closes those of files without a name, which hold the files' space, unless one was used since the last time that this was
+    /// called.
+    /// </summary>
+    public void CloseRemoved()
+    {
+        for (int place = 0; place < _places.Length; place++)
+        {
+            // An unlocked look, for many places are empty.
+            CloseIfOpen(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfRemoved(place));
+        }
+    }
+
     public void Dispose()
     {
         foreach (Place place in _places)
@@ -130,6 +143,20 @@ internal sealed class DescriptorCache : IDisposable
 
         _budget.Return(Capacity);
     }
+
+    private int TakeIfRemoved(int place)
+    {
+        EnterSet(place / Ways);
+        // Not a pin: the inode could leave the table meanwhile, and has to take an unpinned descriptor along.
+        int fd = _places[place].Fd;
+        bool isRemoved = fd >= 0 && HasNoName(fd);
+        ExitSet(place / Ways);
+        return isRemoved ? TakeIfUnused(place) : -1;
+    }
+
+    /// <summary>As far as the kernel knows without asking anybody: this is called with a set locked.</summary>
+    private static unsafe bool HasNoName(int fd) =>
+        Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH | OpenFlags.AT_STATX_DONT_SYNC, StatFlags.STATX_BASIC_STATS, out statx attributes) >= 0 && attributes.stx_nlink == 0;
 
     private int TakeIfUnused(int place)
     {

@@ -32,8 +32,8 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
         _opened = new OpenedNodes(share.Budget);
     }
 
-    /// <summary>Files and directories that the session has open.</summary>
-    public int OpenHandles => _handles.OpenCount;
+    /// <summary>Files and directories that the session has open; of a client without opens, those that it said are.</summary>
+    public int OpenHandles => _handles.OpenCount + _opened.Count;
 
     /// <summary>Inodes that the client was given and has not forgotten, but the root.</summary>
     public int HeldInodes => _references.Count;

@@ -16,10 +16,17 @@ public sealed unsafe class PassthroughShare : IDisposable
     /// <summary>With fewer left, clients had better open their files: they are told then when there is no more.</summary>
     private const int ReadableDescriptorsMin = 64;
 
+    /// <summary>
+    /// How often what was opened by node and not used since the last time is closed: it holds the space of a removed file, and
+    /// keeps host programs from taking a lease.
+    /// </summary>
+    private static readonly TimeSpan UnusedPeriod = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<ulong, bool> _submounts = new();
     private readonly Lock _readableLock = new();
     private readonly int _rootFd;
     private readonly DescriptorCache _cache;
+    private Timer? _closing;
 
     /// <param name="group">The clients of all shares that overlap this one; a group of its own when not given.</param>
     /// <exception cref="ShareException">The directory cannot be shared; the message says why.</exception>
@@ -95,6 +102,7 @@ public sealed unsafe class PassthroughShare : IDisposable
 
     public void Dispose()
     {
+        StopClosing();
         Inodes.CloseAll();
         _cache.Dispose();
         Inodes.Readable?.Dispose();
@@ -199,19 +207,32 @@ public sealed unsafe class PassthroughShare : IDisposable
                 return false;
             }
 
-            Inodes.Readable = new DescriptorCache(Options.ReadableDescriptorsMax, Budget);
+            DescriptorCache readable = new(Options.ReadableDescriptorsMax, Budget);
+            Inodes.Readable = readable;
+            // Not by a thread that others wait for: closing the last descriptor of a large file that was removed can take long.
+            _closing = new Timer(_ => CloseUnused(readable), null, UnusedPeriod, UnusedPeriod);
             return true;
+        }
+    }
+
+    private void CloseUnused(DescriptorCache readable)
+    {
+        readable.CloseUnused();
+        _cache.CloseRemoved();
+    }
+
+    /// <summary>When this returns, the timer's work has ended.</summary>
+    private void StopClosing()
+    {
+        using ManualResetEvent stopped = new(false);
+        if (_closing?.Dispose(stopped) == true)
+        {
+            stopped.WaitOne();
         }
     }
 
     private static bool MayOpenAll() =>
         ThreadCredentials.HasCapability(ProcessFlags.CAP_DAC_READ_SEARCH) && ThreadCredentials.HasCapability(ProcessFlags.CAP_DAC_OVERRIDE);
-
-    /// <summary>
-    /// Closes what was opened by node and not used since the last call: it would hold the space of a removed file, and keep host
-    /// programs from taking a lease. To be called about once a second.
-    /// </summary>
-    public void CloseUnused() => Inodes.Readable?.CloseUnused();
 
     /// <summary>A descriptor of a regular file for reading, which others use too; after <see cref="TryServeByNode"/>.</summary>
     internal PinnedDescriptor OpenReadable(scoped in PinnedInode inode, int flags)

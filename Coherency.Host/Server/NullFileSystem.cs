@@ -13,7 +13,20 @@ public sealed unsafe class NullFileSystem : IFileSystem
     private const long FileBytes = 1 << 20;
     private const int EntryCount = 2;
 
+    public bool IsReadOnly => false;
+
     public void Dispose()
+    {
+    }
+
+    /// <summary>It has a handle for everything.</summary>
+    public bool TryDoWithoutOpens() => false;
+
+    public void KeepOpened(NodeId node)
+    {
+    }
+
+    public void LetClosed(NodeId node)
     {
     }
 
@@ -153,19 +166,6 @@ public sealed unsafe class NullFileSystem : IFileSystem
     public Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock) => Errno.None;
 
     public Errno SetFlock(FileTarget file, ulong owner, short type) => Errno.None;
-
-    public bool IsReadOnly => false;
-
-    /// <summary>It has a handle for everything.</summary>
-    public bool TryDoWithoutOpens() => false;
-
-    public void KeepOpened(NodeId node)
-    {
-    }
-
-    public void LetClosed(NodeId node)
-    {
-    }
 
     private static statx AttributesOf(ulong node)
     {

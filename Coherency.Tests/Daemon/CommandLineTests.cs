@@ -98,7 +98,7 @@ public sealed class CommandLineTests : IDisposable
     {
         Assert.All(["serve", "mount", "demo"], command => Assert.Contains(command, Run("--help").Output, StringComparison.Ordinal));
         string serve = Run("serve", "--help").Output;
-        Assert.All(["--shared-dir", "--guest", "--cache", "--writeback", "--readonly", "--config", "--poll-us"], option => Assert.Contains(option, serve, StringComparison.Ordinal));
+        Assert.All(["--shared-dir", "--guest", "--cache", "--writeback", "--readonly", "--ask-opens", "--config", "--poll-us"], option => Assert.Contains(option, serve, StringComparison.Ordinal));
         Assert.StartsWith("0.1.0", Run("--version").Output, StringComparison.Ordinal);
     }
 

@@ -13,11 +13,12 @@ internal sealed class CoherentClient : ITreeClient
     private readonly VersionTableReader _table;
     private readonly CoherentCache _cache;
 
-    public CoherentClient(VirtioFsGuest guest, string tablePath)
+    /// <param name="withoutOpens">Read directories without opening them.</param>
+    public CoherentClient(VirtioFsGuest guest, string tablePath, bool withoutOpens = true)
     {
         _guest = guest;
         _table = VersionTableReader.Open(tablePath);
-        _cache = CoherentCache.Attach(guest.Fuse, _table);
+        _cache = CoherentCache.Attach(guest.Fuse, _table, withoutOpens);
     }
 
     public NodeId? Lookup(NodeId parent, string name) => _cache.Lookup(parent, name);

@@ -45,6 +45,10 @@ public sealed class HistoryTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Guests_that_open_what_they_read_never_see_what_is_stale() => AssertNoViolation(Control(
+        FirstSeed, CacheMode.Coherent, static (guest, table) => new CoherentClient(guest, table, withoutOpens: false)));
+
+    [Fact]
     public void Guests_without_a_cache_never_see_what_is_stale() => AssertNoViolation(Control(
         FirstSeed, CacheMode.Never, static (guest, _) => new SimpleCache(guest, new AskAlways())));
 

@@ -79,6 +79,59 @@ public sealed unsafe class HostileRequestTests(HostileTestBed bed) : IClassFixtu
         bed.ExpectHonestGuestWorks();
     }
 
+    /// <summary>Handle 0, on nodes of every kind, held or not.</summary>
+    [Fact]
+    public void Every_operation_by_node_survives_random_arguments()
+    {
+        using VirtioFsGuest guest = bed.ConnectGuestWithoutOpens();
+        guest.Files.WriteAllBytes("/victim", "victim"u8);
+        guest.Files.CreateDirectory("/victims");
+        NodeId[] nodes =
+        [
+            NodeId.Root, new(guest.Fuse.Lookup(NodeId.Root, "victim"u8).nodeid), new(guest.Fuse.Lookup(NodeId.Root, "victims"u8).nodeid), NeverGiven, default,
+        ];
+        Random random = new(8);
+        byte[] arguments = new byte[256];
+        // A lock that is waited for is not answered, and that is right.
+        FuseOpcode[] opcodes = [.. Enum.GetValues<FuseOpcode>().Where(opcode => HasReplyAndNoState(opcode) && opcode != FuseOpcode.SetLkw)];
+        for (int i = 0; i < 20_000; i++)
+        {
+            random.NextBytes(arguments);
+            arguments.AsSpan(0, sizeof(ulong)).Clear();
+            Errno error = Send(guest, opcodes[random.Next(opcodes.Length)], nodes[random.Next(nodes.Length)], arguments.AsSpan(0, random.Next(arguments.Length)));
+            Assert.True(Enum.IsDefined(error), $"answered {(int)error}");
+        }
+
+        bed.ExpectHonestGuestWorks();
+    }
+
+    [Fact]
+    public void Nodes_never_given_out_are_stale_by_node_too()
+    {
+        using VirtioFsGuest guest = bed.ConnectGuestWithoutOpens();
+        byte[] zeros = new byte[128];
+        byte[] exclusive = new byte[sizeof(fuse_lk_in)];
+        MemoryMarshal.Write(exclusive, new fuse_lk_in { lk = new fuse_file_lock { end = long.MaxValue, type = (uint)LockFlags.F_WRLCK } });
+        foreach (NodeId node in (NodeId[])[NeverGiven, default])
+        {
+            Expect<fuse_read_in>(FuseOpcode.Read, FuseOpcode.ReadDir, FuseOpcode.ReadDirPlus);
+            Expect<fuse_write_in>(FuseOpcode.Write);
+            Expect<fuse_fsync_in>(FuseOpcode.Fsync, FuseOpcode.FsyncDir);
+            Expect<fuse_fallocate_in>(FuseOpcode.Fallocate);
+            Expect<fuse_lseek_in>(FuseOpcode.LSeek);
+            Expect<fuse_copy_file_range_in>(FuseOpcode.CopyFileRange, FuseOpcode.CopyFileRange64);
+            Expect<fuse_getattr_in>(FuseOpcode.GetAttr);
+            Expect<fuse_setattr_in>(FuseOpcode.SetAttr);
+            Assert.All([FuseOpcode.GetLk, FuseOpcode.SetLk, FuseOpcode.SetLkw], opcode => Assert.Equal(Errno.ESTALE, Send(guest, opcode, node, exclusive)));
+
+            void Expect<T>(params FuseOpcode[] opcodes)
+                where T : unmanaged =>
+                Assert.All(opcodes, opcode => Assert.Equal(Errno.ESTALE, Send(guest, opcode, node, zeros.AsSpan(0, sizeof(T)))));
+        }
+
+        bed.ExpectHonestGuestWorks();
+    }
+
     [Theory]
     [InlineData("a/b", Errno.EINVAL)]
     [InlineData("/etc", Errno.EINVAL)]

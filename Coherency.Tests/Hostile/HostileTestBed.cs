@@ -1,7 +1,10 @@
 using System.Globalization;
+using Coherency.Core.Versioning;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Guest;
+using Coherency.Guest.Coherence;
 using Coherency.Guest.VhostUser;
 using Xunit;
 
@@ -45,6 +48,15 @@ public sealed class HostileTestBed : IDisposable
 
     /// <summary>Connects the attacker as a working guest.</summary>
     public VirtioFsGuest ConnectGuest() => VirtioFsGuest.Connect(EvilSocket);
+
+    /// <summary>Connects the attacker as a guest that is let do without opens.</summary>
+    public VirtioFsGuest ConnectGuestWithoutOpens()
+    {
+        VirtioFsGuest guest = ConnectGuest();
+        using VersionTableReader table = VersionTableReader.Open(EvilSocket + ".table");
+        Assert.Equal(AttachFlags.NoOpen, AttachHandshake.Perform(guest.Fuse, table, withoutOpens: true));
+        return guest;
+    }
 
     public void ExpectLogged(string fragment) => Assert.True(Log.WaitFor(fragment), $"nothing logged about '{fragment}'; the log ends:\n{Log}");
 

@@ -1,5 +1,6 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 using Xunit;
 
@@ -87,12 +88,11 @@ public sealed unsafe class ByNodeTests : IDisposable
     [Fact]
     public void Making_a_file_opens_nothing_for_good()
     {
-        int before = TestShare.OpenDescriptors;
         (Entry made, FileHandle handle) = _guest.Create(NodeId.Root, "made");
         TestGuest.Expect(_guest.TryCreate(NodeId.Root, "file", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out Entry found, out FileHandle other));
         Assert.Equal((default, default), (handle, other));
         Assert.Equal(0UL, found.Attributes.stx_size);
-        Assert.Equal(before, TestShare.OpenDescriptors);
+        Assert.Equal(0, ((PassthroughFileSystem)_guest.Files).OpenHandles);
         TestGuest.Expect(_guest.TryWrite(new FileTarget(made.Node, default), "made", 0));
         Assert.Equal("made", System.IO.File.ReadAllText(_share.Path("made")));
     }

@@ -124,6 +124,30 @@ public sealed class MutationTests : IDisposable
     }
 
     [Fact]
+    public void Changing_a_file_by_its_node()
+    {
+        SlotKey file = File("a");
+        SlotKey other = File("b");
+        Assert.True(_guest.Files.TryDoWithoutOpens());
+        FileTarget target = new(Node("a"), default);
+        TestGuest.Expect(_guest.TryWrite(target, "x", 0));
+        ExpectSlots(file);
+        TestGuest.Expect(_guest.Files.Allocate(target, 0, 0, 10));
+        ExpectSlots(file);
+        TestGuest.Expect(_guest.Files.CopyRange(target, 0, new FileTarget(Node("b"), default), 0, 5, out _));
+        ExpectSlots(other);
+        TestGuest.Expect(_guest.TrySetAttributes(target.Node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh }, out _));
+        ExpectSlots(file);
+        TestGuest.Expect(_guest.TryCreate(NodeId.Root, "a", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out _, out _));
+        ExpectSlots(Name("a"), _root, file);
+        _guest.Read(target);
+        _guest.List(new FileTarget(NodeId.Root, default));
+        TestGuest.Expect(_guest.Files.Sync(target, false));
+        TestGuest.Expect(_guest.Files.Flush(target, 1));
+        ExpectSlots();
+    }
+
+    [Fact]
     public void Reading_touches_nothing()
     {
         File("a");

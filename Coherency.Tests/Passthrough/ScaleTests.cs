@@ -87,6 +87,57 @@ public sealed unsafe class ScaleTests(ITestOutputHelper output)
         Assert.True(sink.Count >= (WarmUpRounds + 100) * 52);
     }
 
+    [Fact]
+    public void Requests_by_node_allocate_nothing()
+    {
+        using TestShare share = new();
+        share.WriteFile("7");
+        using PassthroughFileSystem files = share.Share.OpenSession();
+        Assert.True(files.TryDoWithoutOpens());
+        CountingSink sink = new();
+        byte* memory = stackalloc byte[4096];
+        ReadOnlySpan<byte> nameBytes = "7\0"u8;
+        fixed (byte* name = nameBytes)
+        {
+            EntryName entryName = new(name, 1);
+            for (int i = 0; i < WarmUpRounds; i++)
+            {
+                RunAllByNode(files, entryName, memory, sink);
+            }
+
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+            {
+                RunAllByNode(files, entryName, memory, sink);
+            }
+
+            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.True(sink.Count >= WarmUpRounds + 100);
+    }
+
+    private static void RunAllByNode(PassthroughFileSystem files, EntryName name, byte* memory, CountingSink sink)
+    {
+        Check(files.Lookup(NodeId.Root, name, out Entry entry));
+        FileTarget file = new(entry.Node, default);
+        FileTarget root = new(NodeId.Root, default);
+        IoVec vector = new(memory, 4096);
+        Check(files.Read(file, &vector, 1, 0, out _));
+        Check(files.Write(file, &vector, 1, 0, FuseWriteFlags.KillSuidgid, OpenFlags.O_WRONLY, out _));
+        Check(files.Read(file, &vector, 1, 0, out _));
+        Check(files.Sync(file, true));
+        Check(files.Allocate(file, 0, 0, 4096));
+        Check(files.SetLock(file, 1, new FileLock { Type = LockFlags.F_WRLCK, End = 10 }));
+        Check(files.SetFlock(file, 1, LockFlags.F_WRLCK));
+        Check(files.SetFlock(file, 1, LockFlags.F_UNLCK));
+        Check(files.Flush(file, 1));
+        Check(files.ReadDirectory(root, 0, true, sink));
+        files.KeepOpened(entry.Node);
+        files.LetClosed(entry.Node);
+        files.Forget(entry.Node, 2);
+    }
+
     private static void RunAll(PassthroughFileSystem files, EntryName name, byte* memory, CountingSink sink)
     {
         Caller other = new(1000, 1000, 1, 2000, 0x12);

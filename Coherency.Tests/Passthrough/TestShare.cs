@@ -43,6 +43,15 @@ internal sealed class TestShare : IDisposable
 
     public void WriteFile(string name, string text = "text") => File.WriteAllText(Path(name), text);
 
+    /// <summary>Descriptors of this process on a file of the share, also when it has been removed.</summary>
+    public int DescriptorsOf(string name) => System.IO.Directory.GetFiles("/proc/self/fd").Count(fd => IsOn(Path(name), fd));
+
+    private static bool IsOn(string path, string descriptor)
+    {
+        string? target = new FileInfo(descriptor).LinkTarget;
+        return target == path || target == path + " (deleted)";
+    }
+
     public static int OpenDescriptors => System.IO.Directory.GetFiles("/proc/self/fd").Length;
 
     public void Dispose()
