@@ -1,3 +1,4 @@
+using Coherency.Core.Fuse;
 using Xunit;
 
 namespace Coherency.Tests.Vm;
@@ -32,6 +33,28 @@ public sealed class OpeningOptionsTests : IAsyncLifetime
 
         Assert.Equal("opened", await guest.ExpectAsync($"guest-tool open-flags {File} read create"));
         Assert.Equal("text", await guest.ExpectAsync($"cat {File}"));
+        guest.AssertKernelIsSound();
+    }
+
+    [Fact]
+    public async Task Who_is_to_be_asked_is_asked_as_before()
+    {
+        await using CoherentServer server = new(Shared, _work, ["a"], configure: share => share.AskOpens = true);
+        await using VirtualMachine guest = await BootAsync(server);
+        Assert.Equal("asked", await OpensAsync(guest));
+        await guest.ExpectAsync($"cat {File}");
+        Dictionary<FuseOpcode, long> before = server.CountRequests("a");
+        await guest.ExpectAsync($"cat {File} && guest-tool open-flags {File} write truncate && ls {TwoGuests.MountPoint}");
+        Dictionary<FuseOpcode, long> after = server.CountRequests("a");
+        foreach ((FuseOpcode opcode, int count) in new[]
+        {
+            (FuseOpcode.Open, 2), (FuseOpcode.Flush, 2), (FuseOpcode.Release, 2), (FuseOpcode.SetAttr, 0), (FuseOpcode.OpenDir, 1), (FuseOpcode.ReleaseDir, 1),
+        })
+        {
+            Assert.Equal((opcode, count), (opcode, after.GetValueOrDefault(opcode) - before.GetValueOrDefault(opcode)));
+        }
+
+        Assert.Equal("0", await guest.ExpectAsync($"stat -c %s {File}"));
         guest.AssertKernelIsSound();
     }
 

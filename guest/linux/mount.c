@@ -142,7 +142,10 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 		err = -EINVAL;
 	}
 	if (err) {
-		/* The daemon takes the session for coherent, and lets everything be cached for ever, or wants no OPEN: no virtiofs. */
+		/*
+		 * The daemon takes the session for coherent and lets everything be cached for ever: no virtiofs. Nor
+		 * if it wants no OPEN, which does not end with the session.
+		 */
 		if (detach_session(sb) || share->no_open)
 			context_of(fc)->fallback = false;
 		return err;
