@@ -42,13 +42,14 @@ static int open_or_fail(const char *path, int flags)
     return (int)check(open(path, flags | O_CLOEXEC, 0644));
 }
 
-// Announces a state that the test waits for, then keeps it until the test sends a byte. A test that does
+// Announces a state that the test waits for, then keeps it until the test sends a line. A test that does
 // not want it kept gives it no input.
 static void hold(const char *state)
 {
     printf("%s\n", state);
     fflush(stdout);
-    getchar();
+    for (int byte = getchar(); byte != '\n' && byte != EOF;)
+        byte = getchar();
 }
 
 // ---- file contents ---------------------------------------------------------------------------------
@@ -118,6 +119,51 @@ static void hold_open(char **arguments)
     long long length = check(pread(file, content, sizeof content, 0));
     check(fstat(file, &status));
     printf("links %llu content %.*s\n", (unsigned long long)status.st_nlink, (int)length, content);
+}
+
+// Maps a file, closes it, and after the test had the time to remove it reads one byte from each of its pages.
+static void hold_mapped(char **arguments)
+{
+    struct stat status;
+    char seen[64] = "";
+    int file = open_or_fail(arguments[0], O_RDONLY);
+    check(fstat(file, &status));
+    char *page = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, file, 0);
+    if (page == MAP_FAILED)
+        fail();
+    check(close(file));
+    hold("mapped");
+    for (off_t i = 0; i * 4096 < status.st_size && i < 63; i++)
+        seen[i] = page[i * 4096];
+    printf("read %s\n", seen);
+}
+
+// make-small DIRECTORY FILES: makes files named 0, 1, 2, ... with a line in each, as O_EXCL does.
+static void make_small(char **arguments)
+{
+    char name[32];
+    check(chdir(arguments[0]));
+    for (int i = 0; i < atoi(arguments[1]); i++) {
+        snprintf(name, sizeof name, "%d", i);
+        int file = open_or_fail(name, O_CREAT | O_EXCL | O_WRONLY);
+        check(write(file, "a line\n", 7));
+        check(close(file));
+    }
+}
+
+// open-flags FILE FLAG...: opens a file, says whether that worked, and closes it.
+static void open_with_flags(char **arguments)
+{
+    static const struct { const char *name; int flag; } flags[] = {
+        { "read", O_RDONLY }, { "write", O_WRONLY }, { "truncate", O_TRUNC }, { "create", O_CREAT }, { "exclusive", O_EXCL },
+    };
+    int wanted = 0;
+    for (char **word = arguments + 1; *word != NULL; word++)
+        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+            if (strcmp(*word, flags[i].name) == 0)
+                wanted |= flags[i].flag;
+    check(close(open_or_fail(arguments[0], wanted)));
+    printf("opened\n");
 }
 
 // ---- attributes, nodes and names -------------------------------------------------------------------
@@ -266,6 +312,9 @@ static void hold_lock(char **arguments)
     else
         take_record_lock(file, kind, wait, &lock);
     hold("held");
+    // Closed, but not yet ended: for locks that must be gone by then.
+    check(close(file));
+    hold("closed");
 }
 
 // lock-test posix|ofd shared|exclusive FILE [START LENGTH]
@@ -484,6 +533,9 @@ static const struct command {
     { "copy-range", 4, copy_range },
     { "tmpfile", 3, make_through_tmpfile },
     { "hold-open", 2, hold_open },
+    { "hold-mapped", 1, hold_mapped },
+    { "make-small", 2, make_small },
+    { "open-flags", 2, open_with_flags },
     { "xattr-set", 3, set_xattr },
     { "xattr-get", 2, get_xattr },
     { "xattr-list", 1, list_xattrs },

@@ -6,7 +6,8 @@
  *	table.c		finding the table, and whether it is to be believed
  *	dentry.c	is this name current?
  *	inode.c		are these attributes current? Operations that change names and attributes
- *	file.c		is this data current? Directory listings, mappings
+ *	file.c		is this data current? Directory listings, mappings, opening without a request
+ *	held.c		which files are held open, for the daemon
  *	sysfs.c		/sys/fs/coherency
  *
  * fuse does the work and keeps the caches; the operations of these files are copies of fuse's tables with some
@@ -22,6 +23,7 @@
 #include <linux/kobject.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <linux/xxhash.h>
 
@@ -48,6 +50,15 @@ struct coherency_counters {
 	u64 dropped_pages;
 };
 
+/* The lists of a share that an open file can be in; see held.c. */
+enum coherency_held {
+	COHERENCY_HELD_OPENED,
+	COHERENCY_HELD_TOLD,
+	COHERENCY_HELD_CLOSED,
+	COHERENCY_HELD_LISTS,
+	COHERENCY_HELD_NOT = COHERENCY_HELD_LISTS,
+};
+
 /* A table and what belongs to it: one for a mount and all its submounts. */
 struct coherency_share {
 	struct kobject kobj;
@@ -62,6 +73,11 @@ struct coherency_share {
 	const char *transport;
 	struct pci_dev *pci;			/* enabled for as long as its memory is mapped; or NULL */
 	char tag[COHERENCY_TABLE_TAG_BYTES + 1];
+
+	bool attached;
+	bool no_open;				/* the daemon wants no OPEN; for good, as fuse has it */
+	bool read_only;				/* nothing can be opened for writing */
+	u64 refused;				/* a daemon that nothing can be done with */
 
 	/* In jiffies. */
 	unsigned long heartbeat_bound;
@@ -78,6 +94,11 @@ struct coherency_share {
 	/* How often everything cached was given up, as a summand of stamps. */
 	atomic64_t given_up;
 	struct coherency_counters __percpu *counters;
+
+	spinlock_t held_lock;
+	struct list_head held[COHERENCY_HELD_LISTS];
+	struct delayed_work held_work;
+	__le64 held_ids[COHERENCY_OPENED_MAX];	/* in a report */
 };
 
 /* What the module keeps for a super block. fuse owns s_fs_info, so it is found by s_op, which is a copy of fuse's. */
@@ -86,6 +107,14 @@ struct coherency_sb {
 	const struct super_operations *fuse_s_op;
 	struct coherency_share *share;
 	struct rcu_head rcu;
+};
+
+/* What there is to do when a file is closed whose open was spared. */
+enum coherency_close {
+	COHERENCY_CLOSE_RECORD_LOCKED,
+	COHERENCY_CLOSE_OFD_LOCKED,
+	COHERENCY_CLOSE_FLOCKED,
+	COHERENCY_CLOSE_MAPPED,
 };
 
 /*
@@ -101,6 +130,12 @@ struct coherency_inode {
 	atomic_t busy;				/* requests under way whose reply overwrites attributes */
 	atomic_t listings;			/* listings of a directory under way */
 	bool is_wrapped;			/* the inode's operations are the module's */
+	unsigned long closing;			/* COHERENCY_CLOSE_*: bits that are never taken back */
+	/* Guarded by the share's held_lock. */
+	unsigned int openers;
+	enum coherency_held held;
+	unsigned long opened_at;
+	struct list_head held_link;
 	struct rcu_head rcu;
 };
 
@@ -245,6 +280,14 @@ static inline bool coherency_attributes_are_current(const struct coherency_share
 /* file.c */
 int coherency_wrap_file_operations(struct inode *inode);
 void coherency_wrap_open_file(struct file *file);
+
+/* held.c */
+void coherency_held_init(struct coherency_share *share);
+void coherency_held_stop(struct coherency_share *share);
+void coherency_held_open(struct inode *inode);
+void coherency_held_close(struct inode *inode);
+void coherency_held_evict(struct coherency_share *share, struct coherency_inode *ci);
+void coherency_held_tell_again(struct coherency_share *share);
 
 /* sysfs.c */
 int coherency_sysfs_init(void);

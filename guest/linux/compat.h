@@ -14,11 +14,17 @@
 #define KERNEL_HAS(major, minor) (LINUX_VERSION_CODE >= KERNEL_VERSION(major, minor, 0))
 
 #if KERNEL_HAS(6, 3)
+#include <linux/filelock.h>
+#endif
+
+#if KERNEL_HAS(6, 3)
 typedef struct mnt_idmap coherency_idmap;
 #define coherency_nop_idmap	(&nop_mnt_idmap)
+#define coherency_file_idmap	file_mnt_idmap
 #else
 typedef struct user_namespace coherency_idmap;
 #define coherency_nop_idmap	(&init_user_ns)
+#define coherency_file_idmap	file_mnt_user_ns
 #endif
 
 /* d_revalidate was given the directory and the name in 6.14; before, it had to find out itself. */
@@ -68,6 +74,22 @@ static inline void coherency_set_default_d_op(struct super_block *sb, const stru
 	sb->s_d_op = ops;
 #endif
 }
+
+/* set_acl is given a name of the inode since 6.2. */
+#if KERNEL_HAS(6, 2)
+typedef struct dentry coherency_acl_owner;
+#define coherency_acl_inode(owner)	d_inode(owner)
+#else
+typedef struct inode coherency_acl_owner;
+#define coherency_acl_inode(owner)	(owner)
+#endif
+
+/* What all kinds of locks have in common is in a struct of its own since 6.9. */
+#if KERNEL_HAS(6, 9)
+#define coherency_lock_field(lock, field)	((lock)->c.flc_##field)
+#else
+#define coherency_lock_field(lock, field)	((lock)->fl_##field)
+#endif
 
 static inline struct timespec64 coherency_mtime(const struct inode *inode)
 {

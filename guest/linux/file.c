@@ -166,14 +166,29 @@ static bool file_is_current(struct file *file)
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * Where opens are spared, fuse takes O_TRUNC for done by an OPEN that was never sent. So it is not shown the flag,
+ * which the VFS takes from every file after this anyway; the truncation that the VFS asks for next is then carried
+ * out as any other. If that fails, nothing has happened.
+ */
 static int coherency_open(struct inode *inode, struct file *file)
 {
-	int err = refresh_file(file);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	int err;
 
+	if (READ_ONCE(share->read_only) && (file->f_mode & FMODE_WRITE || file->f_flags & O_TRUNC))
+		return -EROFS;
+	/* Of a file that has just been made, nothing is cached that could be old. */
+	err = file->f_mode & FMODE_CREATED ? 0 : refresh_file(file);
 	/* Pages that cannot be dropped now may be by the time that something is read. */
 	if (err && err != -EBUSY)
 		return err;
-	return fuse_file_op->open(inode, file);
+	if (share->no_open)
+		file->f_flags &= ~O_TRUNC;
+	err = fuse_file_op->open(inode, file);
+	if (!err)
+		coherency_held_open(inode);
+	return err;
 }
 
 static ssize_t read_around_cache(struct kiocb *iocb, struct iov_iter *to)
@@ -248,6 +263,22 @@ static ssize_t write_and_wait(struct kiocb *iocb, struct iov_iter *from)
 	return result;
 }
 
+/*
+ * If the daemon drops what privileges a file gives (SB_NOSEC), whether it has capabilities need not be asked before a
+ * write. What it drops from the mode, the guest learns only by asking.
+ */
+static void spare_question_for_capabilities(struct inode *inode)
+{
+	if (!IS_NOSEC(inode))
+		inode_has_no_xattr(inode);
+}
+
+static void forget_dropped_privileges(struct inode *inode, struct coherency_inode *ci)
+{
+	if (is_sxid(inode->i_mode))
+		WRITE_ONCE(ci->attributes, COHERENCY_NO_STAMP);
+}
+
 /* O_APPEND writes at what the guest takes for the end, and privileges are dropped by the mode. */
 static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -265,9 +296,11 @@ static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		if (err)
 			return err;
 	}
+	spare_question_for_capabilities(inode);
 	write = own_write_begin(ci);
 	result = write_and_wait(iocb, from);
 	own_write_end(ci, write);
+	forget_dropped_privileges(inode, ci);
 	return result;
 }
 
@@ -301,6 +334,83 @@ static int coherency_fsync(struct file *file, loff_t start, loff_t end, int data
 	if (!err && !file_is_current(file))
 		refresh_file(file);
 	return err;
+}
+
+/* ---- closing --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Where opens are spared, closing a file costs nothing either, unless there is something to do: record locks end with
+ * FLUSH, and pages that were changed through a mapping are written and waited for. What was written by calls has
+ * arrived before, unless guests collect writes: then they keep the times, too.
+ */
+static int coherency_flush(struct file *file, fl_owner_t id)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	if (coherency_share_of(inode->i_sb)->no_open && IS_NOCMTIME(inode) &&
+	    !test_bit(COHERENCY_CLOSE_RECORD_LOCKED, &ci->closing) && !test_bit(COHERENCY_CLOSE_MAPPED, &ci->closing))
+		return 0;
+	return fuse_file_op->flush(file, id);
+}
+
+static void note_for_close(struct file *file, enum coherency_close what)
+{
+	unsigned long *closing = &coherency_inode_of(file_inode(file))->closing;
+
+	if (!test_bit(what, closing))
+		set_bit(what, closing);
+}
+
+static int coherency_lock(struct file *file, int command, struct file_lock *lock)
+{
+	bool is_ofd = coherency_lock_field(lock, flags) & FL_OFDLCK;
+
+	if (command != F_GETLK && coherency_lock_field(lock, type) != F_UNLCK)
+		note_for_close(file, is_ofd ? COHERENCY_CLOSE_OFD_LOCKED : COHERENCY_CLOSE_RECORD_LOCKED);
+	return fuse_file_op->lock(file, command, lock);
+}
+
+static int coherency_flock(struct file *file, int command, struct file_lock *lock)
+{
+	if (coherency_lock_field(lock, type) != F_UNLCK)
+		note_for_close(file, COHERENCY_CLOSE_FLOCKED);
+	return fuse_file_op->flock(file, command, lock);
+}
+
+/* Of the whole file, whoever took it through this description of it. */
+static void init_unlock(struct file_lock *lock, struct file *file, unsigned int kind)
+{
+	locks_init_lock(lock);
+	coherency_lock_field(lock, type) = F_UNLCK;
+	coherency_lock_field(lock, flags) = kind;
+	coherency_lock_field(lock, owner) = file;
+	coherency_lock_field(lock, pid) = current->tgid;
+	coherency_lock_field(lock, file) = file;
+	lock->fl_end = OFFSET_MAX;
+}
+
+/* These locks belong to the open file. A RELEASE ends them, but where opens are spared there is none. */
+static void unlock_file(struct file *file, const struct coherency_inode *ci)
+{
+	struct file_lock lock;
+
+	if (test_bit(COHERENCY_CLOSE_FLOCKED, &ci->closing)) {
+		init_unlock(&lock, file, FL_FLOCK);
+		fuse_file_op->flock(file, F_SETLK, &lock);
+	}
+	if (test_bit(COHERENCY_CLOSE_OFD_LOCKED, &ci->closing)) {
+		init_unlock(&lock, file, FL_POSIX | FL_OFDLCK);
+		fuse_file_op->lock(file, F_SETLK, &lock);
+	}
+}
+
+static int coherency_release(struct inode *inode, struct file *file)
+{
+	if (coherency_share_of(inode->i_sb)->no_open)
+		unlock_file(file, coherency_inode_of(inode));
+	coherency_held_close(inode);
+	return fuse_file_op->release(inode, file);
 }
 
 /* ---- mappings -------------------------------------------------------------------------------------------------- */
@@ -376,6 +486,9 @@ static int coherency_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (err && err != -EBUSY)
 		return err;
+	/* Only of files that can be written. */
+	if (vma->vm_flags & VM_SHARED)
+		note_for_close(file, COHERENCY_CLOSE_MAPPED);
 	err = fuse_file_op->mmap(file, vma);
 	if (!err)
 		wrap_vm_operations(vma);
@@ -480,6 +593,10 @@ static void fill_file_operations(const struct file_operations *fuse)
 	coherency_file_op = *fuse;
 #define REPLACE(operation) do { if (fuse->operation) coherency_file_op.operation = coherency_##operation; } while (0)
 	REPLACE(open);
+	REPLACE(flush);
+	REPLACE(release);
+	REPLACE(lock);
+	REPLACE(flock);
 	REPLACE(read_iter);
 	REPLACE(splice_read);
 	REPLACE(write_iter);
@@ -524,9 +641,11 @@ int coherency_wrap_file_operations(struct inode *inode)
 	return 0;
 }
 
-/* For a file that was opened in the same request that made its inode, before that was wrapped. */
+/* For a file that was opened by the request that made its name, without coherency_open. */
 void coherency_wrap_open_file(struct file *file)
 {
 	if (file->f_op == fuse_file_op && file_inode(file)->i_fop == &coherency_file_op)
 		file->f_op = &coherency_file_op;
+	if (file->f_op == &coherency_file_op)
+		coherency_held_open(file_inode(file));
 }

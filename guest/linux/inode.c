@@ -136,6 +136,8 @@ static struct coherency_inode *publish(struct inode *inode, bool *first)
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);
 	mutex_init(&ci->dropping);
+	ci->held = COHERENCY_HELD_NOT;
+	INIT_LIST_HEAD(&ci->held_link);
 	/* It has no pages yet: they are read through the operations that are installed next. */
 	ci->data = coherency_sample(coherency_share_of(inode->i_sb), ci->key);
 	*first = !cmpxchg(&inode->i_private, NULL, ci);
@@ -263,6 +265,10 @@ cached:
 	return fuse_i_op(inode)->getattr(idmap, path, stat, request_mask, flags);
 }
 
+/*
+ * virtiofs decides by mode, owner and access lists. If they are known, that need not be left to fuse: some versions of
+ * it ask for a directory's mode after every change of its contents, and all of them when permission is denied.
+ */
 static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int mask)
 {
 	struct coherency_share *share = coherency_share_of(inode->i_sb);
@@ -272,7 +278,7 @@ static int coherency_permission(coherency_idmap *idmap, struct inode *inode, int
 
 	if (likely(coherency_attributes_are_current(share, ci))) {
 		coherency_count(share, hits);
-		return fuse_i_op(inode)->permission(idmap, inode, mask);
+		return generic_permission(idmap, inode, mask);
 	}
 	if (mask & MAY_NOT_BLOCK)
 		return -ECHILD;
@@ -310,9 +316,25 @@ static int coherency_setattr(coherency_idmap *idmap, struct dentry *dentry, stru
 		err = coherency_refresh(inode, dentry, COHERENCY_NEED_OWNER);
 	if (err)
 		return err;
+	/* This is open's truncation, which fuse takes for done by the OPEN; see coherency_open. */
+	if (share->no_open)
+		attr->ia_valid &= ~ATTR_OPEN;
 	busy_begin(ci);
 	err = fuse_i_op(inode)->setattr(idmap, dentry, attr);
+	/* It may have been carried out all the same. */
+	if (err)
+		WRITE_ONCE(ci->attributes, COHERENCY_NO_STAMP);
 	busy_end(ci);
+	return err;
+}
+
+/* It may change the mode, and the reply does not say. */
+static int coherency_set_acl(coherency_idmap *idmap, coherency_acl_owner *owner, struct posix_acl *list, int type)
+{
+	struct inode *inode = coherency_acl_inode(owner);
+	int err = fuse_i_op(inode)->set_acl(idmap, owner, list, type);
+
+	WRITE_ONCE(coherency_inode_of(inode)->attributes, COHERENCY_NO_STAMP);
 	return err;
 }
 
@@ -359,12 +381,24 @@ static int name_request_result(struct name_request *name, struct dentry *dentry,
 	return err ? err : unusable;
 }
 
+/*
+ * Whoever is about to make a name, and wants to fail if there is one, need not be told before: the daemon will say so.
+ * Who may not make one is told the difference, as on other file systems.
+ */
+static bool is_about_to_be_made(struct inode *dir, unsigned int flags)
+{
+	return (flags & (LOOKUP_CREATE | LOOKUP_EXCL | LOOKUP_RENAME_TARGET)) == (LOOKUP_CREATE | LOOKUP_EXCL) &&
+	       !inode_permission(coherency_nop_idmap, dir, MAY_WRITE | MAY_EXEC);
+}
+
 static struct dentry *coherency_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	struct name_request name;
 	struct dentry *result;
 	int err;
 
+	if (is_about_to_be_made(dir, flags))
+		return NULL;
 	name_request_begin(&name, dir, dentry);
 	result = directories.fuse->lookup(dir, dentry, flags);
 	err = name_request_end(&name, IS_ERR(result) ? NULL : result ? result : dentry);
@@ -441,9 +475,30 @@ static int coherency_tmpfile(coherency_idmap *idmap, struct inode *dir, struct f
 	if (!err)
 		err = coherency_adopt(file_inode(file), &request);
 	coherency_request_end(&request);
-	if (!err)
+	if (file->f_mode & FMODE_OPENED)
 		coherency_wrap_open_file(file);
 	return err;
+}
+
+/*
+ * Makes a file whose name is not known to exist, nor not to exist, without a LOOKUP before. MKNOD never touches what
+ * exists already. The VFS opens the file after this, which costs nothing where opens are spared.
+ */
+static bool make_unknown_file(struct inode *dir, struct dentry *dentry, struct file *file, unsigned int flags,
+			      umode_t mode, int *result)
+{
+	int err;
+
+	if (!(flags & O_CREAT) || !coherency_share_of(dir->i_sb)->no_open)
+		return false;
+	err = coherency_mknod(coherency_file_idmap(file), dir, dentry, mode, 0);
+	if (!err) {
+		file->f_mode |= FMODE_CREATED;
+		*result = finish_no_open(file, NULL);
+		return true;
+	}
+	*result = err;
+	return d_really_is_positive(dentry) || (err == -EEXIST && flags & O_EXCL);
 }
 
 /* fuse's atomic_open begins with a LOOKUP of its own, which would be stamped by nobody. */
@@ -455,6 +510,8 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 	int err;
 
 	if (d_in_lookup(dentry)) {
+		if (make_unknown_file(dir, dentry, file, flags, mode, &err))
+			return err;
 		found = coherency_lookup(dir, dentry, 0);
 		if (IS_ERR(found))
 			return PTR_ERR(found);
@@ -467,7 +524,7 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 	name_request_begin(&name, dir, dentry);
 	err = directories.fuse->atomic_open(dir, dentry, file, flags, mode);
 	err = name_request_result(&name, dentry, err);
-	if (!err && file->f_mode & FMODE_OPENED)
+	if (file->f_mode & FMODE_OPENED)
 		coherency_wrap_open_file(file);
 	return err;
 }
@@ -550,6 +607,7 @@ static void fill_wrapper(struct inode_wrapper *wrapper, const struct inode_opera
 	REPLACE(rename);
 	REPLACE(getattr);
 	REPLACE(setattr);
+	REPLACE(set_acl);
 	REPLACE(permission);
 #undef REPLACE
 	smp_store_release(&wrapper->fuse, fuse);

@@ -42,6 +42,8 @@ void coherency_evict_inode(struct inode *inode)
 	struct coherency_sb *csb = container_of(inode->i_sb->s_op, struct coherency_sb, s_op);
 	struct coherency_inode *ci = inode->i_private;
 
+	if (ci)
+		coherency_held_evict(csb->share, ci);
 	csb->fuse_s_op->evict_inode(inode);
 	/* A walk under RCU may still look at it through the inode. */
 	if (ci)
@@ -104,6 +106,7 @@ static void leave_share(struct coherency_share *share)
 	list_del(&share->list);
 	mutex_unlock(&shares_mutex);
 	coherency_stop_heartbeat(share);
+	coherency_held_stop(share);
 	kobject_del(&share->kobj);
 	detach_session(share->root_sb);
 }
@@ -139,12 +142,16 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 		err = -EINVAL;
 	}
 	if (err) {
-		/* The daemon takes the session for coherent and lets everything be cached for ever: no virtiofs. */
-		if (detach_session(sb))
+		/*
+		 * The daemon takes the session for coherent and lets everything be cached for ever: no virtiofs. Nor
+		 * if it wants no OPEN, which does not end with the session.
+		 */
+		if (detach_session(sb) || share->no_open)
 			context_of(fc)->fallback = false;
 		return err;
 	}
-	pr_info("%s: attached, table of %llu slots on %s\n", share->tag, share->slot_mask + 1, share->transport);
+	pr_info("%s: attached, table of %llu slots on %s, opens are %s\n", share->tag, share->slot_mask + 1,
+		share->transport, share->no_open ? "spared" : "asked for");
 	return 0;
 }
 

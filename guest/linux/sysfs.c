@@ -54,6 +54,7 @@ COHERENCY_ATTRIBUTE(root_key, "%016llx", share->root_key);
 COHERENCY_ATTRIBUTE(epoch, "%llu", READ_ONCE(share->header->epoch));
 COHERENCY_ATTRIBUTE(mutations, "%llu", READ_ONCE(share->header->mutations));
 COHERENCY_ATTRIBUTE(host_watched, "%d", !!(READ_ONCE(share->header->flags) & COHERENCY_TABLE_HOST_WATCHED));
+COHERENCY_ATTRIBUTE(opens, "%s", share->no_open ? "spared" : "asked");
 COHERENCY_ATTRIBUTE(heartbeat, "%s", coherency_is_trusted(share) ? "beating" : "stopped");
 
 static struct attribute *share_attrs[] = {
@@ -70,6 +71,7 @@ static struct attribute *share_attrs[] = {
 	&mutations_attribute.attr,
 	&host_watched_attribute.attr,
 	&heartbeat_attribute.attr,
+	&opens_attribute.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(share);
@@ -92,6 +94,7 @@ static const struct kobj_type share_type = {
 void coherency_share_init(struct coherency_share *share)
 {
 	kobject_init(&share->kobj, &share_type);
+	coherency_held_init(share);
 }
 
 int coherency_sysfs_add(struct coherency_share *share)

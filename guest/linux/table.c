@@ -245,6 +245,61 @@ struct coherency_share *coherency_find_table(const char *tag)
 
 /* ---- the handshake -------------------------------------------------------------------------------------------- */
 
+static bool answer_is_sound(const struct coherency_share *share, const struct coherency_attach *attach)
+{
+	return attach->layout == COHERENCY_TABLE_LAYOUT &&
+	       !(attach->flags & ~(COHERENCY_ATTACH_NO_OPEN | COHERENCY_ATTACH_READ_ONLY)) &&
+	       attach->instance_id == READ_ONCE(share->header->instance_id) && attach->root_key == share->root_key;
+}
+
+static int ask_to_attach(struct coherency_share *share, struct dentry *root, const char *name,
+			 struct coherency_attach *attach)
+{
+	ssize_t length = __vfs_getxattr(root, d_inode(root), name, attach, sizeof(*attach));
+
+	if (length < 0)
+		return length;
+	return length == sizeof(*attach) && answer_is_sound(share, attach) ? 0 : -EBADMSG;
+}
+
+/* Says so once of every daemon: this is tried again and again. */
+static int refuse(struct coherency_share *share)
+{
+	u64 instance_id = READ_ONCE(share->header->instance_id);
+
+	if (instance_id != share->refused)
+		pr_err("%s: the daemon was restarted and now wants to be asked for every open, which this mount cannot do any more: nothing can be read or written until it is mounted anew, or the daemon is started as before\n",
+		       share->tag);
+	share->refused = instance_id;
+	return -EPROTO;
+}
+
+/*
+ * Whoever offers to do without OPEN cannot go back: fuse never sends it again, and without this module O_TRUNC would
+ * then do nothing. So it is offered when all else is known to be right, and only to the first daemon of a mount, for
+ * one that takes its place may have files that it opened; but must do without OPEN if the first one did.
+ */
+static int attach_as_agreed(struct coherency_share *share, struct dentry *root, struct coherency_attach *attach)
+{
+	struct coherency_attach without_opens;
+	int err;
+
+	if (share->no_open) {
+		err = ask_to_attach(share, root, COHERENCY_ATTACH_OPENS_XATTR, attach);
+		if (err == -ENODATA || (!err && !(attach->flags & COHERENCY_ATTACH_NO_OPEN)))
+			err = refuse(share);
+		return err;
+	}
+	err = ask_to_attach(share, root, COHERENCY_ATTACH_XATTR, attach);
+	if (err || share->attached)
+		return err;
+	/* Older daemons do not know this name. */
+	if (!ask_to_attach(share, root, COHERENCY_ATTACH_OPENS_XATTR, &without_opens))
+		*attach = without_opens;
+	share->no_open = attach->flags & COHERENCY_ATTACH_NO_OPEN;
+	return 0;
+}
+
 /*
  * Makes the session coherent. It must be complete before anything is looked up: what is cached before it is not
  * covered by the table.
@@ -253,14 +308,12 @@ int coherency_handshake(struct coherency_share *share, struct dentry *root)
 {
 	struct coherency_attach attach;
 	unsigned long before = jiffies;
-	ssize_t length;
+	int err = attach_as_agreed(share, root, &attach);
 
-	length = __vfs_getxattr(root, d_inode(root), COHERENCY_ATTACH_XATTR, &attach, sizeof(attach));
-	if (length < 0)
-		return length;
-	if (length != sizeof(attach) || attach.layout != COHERENCY_TABLE_LAYOUT || attach.flags ||
-	    attach.instance_id != READ_ONCE(share->header->instance_id) || attach.root_key != share->root_key)
-		return -EBADMSG;
+	if (err)
+		return err;
+	WRITE_ONCE(share->read_only, !!(attach.flags & COHERENCY_ATTACH_READ_ONLY));
+	share->attached = true;
 	WRITE_ONCE(share->instance_id, attach.instance_id);
 	/* The daemon has just answered: that counts as a heartbeat. */
 	share->heartbeat = READ_ONCE(share->header->heartbeat);
@@ -296,8 +349,10 @@ static void look_at_heartbeat(struct coherency_share *share)
 	} else if (READ_ONCE(share->header->instance_id) != READ_ONCE(share->instance_id)) {
 		/* The daemon was started anew, and does not know this session as coherent. */
 		WRITE_ONCE(share->trusted_until, now);
-		if (!coherency_handshake(share, share->root_sb->s_root))
+		if (!coherency_handshake(share, share->root_sb->s_root)) {
 			pr_info("%s: attached again, the daemon was restarted\n", share->tag);
+			coherency_held_tell_again(share);
+		}
 	} else if (heartbeat != share->heartbeat) {
 		/* It has moved, but perhaps right after the previous look. */
 		WRITE_ONCE(share->trusted_until, share->looked_at + share->heartbeat_bound);
