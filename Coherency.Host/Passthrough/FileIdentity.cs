@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Coherency.Core.Linux;
 
@@ -11,10 +12,14 @@ namespace Coherency.Host.Passthrough;
 /// </summary>
 internal unsafe struct FileIdentity
 {
-    /// <summary>Type of an identity made from attributes; the kernel's own types are at most 255.</summary>
-    private const ushort AttributesType = 0xFFFF;
+    /// <summary>Type of an identity made from attributes; the kernel's own types are below 255 (FILEID_INVALID).</summary>
+    public const ushort AttributesType = 0xFFFF;
 
     private const int AttributesBytes = 20;
+
+    // Odd, so that to multiply by them loses nothing.
+    private const ulong OddOfNumber = 0x9E37_79B9_7F4A_7C15;
+    private const ulong OddOfBirth = 0xC2B2_AE3D_27D4_EB4F;
 
     /// <summary>As open_by_handle_at(2) takes it, unless made from attributes.</summary>
     public file_handle Handle;
@@ -47,7 +52,7 @@ internal unsafe struct FileIdentity
         }
 
         mountId = mount;
-        return result >= 0 && Handle.handle_type is < 0 or > byte.MaxValue ? -(int)Errno.EOPNOTSUPP : result;
+        return result >= 0 && Handle.handle_type is < 0 or >= byte.MaxValue ? -(int)Errno.EOPNOTSUPP : result;
     }
 
     public void SetHandle(ushort type, ReadOnlySpan<byte> handle)
@@ -75,10 +80,10 @@ internal unsafe struct FileIdentity
     private static long BirthNanoseconds(in statx attributes) =>
         unchecked((attributes.stx_btime.tv_sec * 1_000_000_000) + attributes.stx_btime.tv_nsec);
 
-    /// <summary>32 bits of the birth time: tells an inode from a later one with the same number.</summary>
-    public static uint BirthFold(in statx attributes)
-    {
-        ulong birth = (ulong)BirthNanoseconds(attributes);
-        return (uint)(birth ^ (birth >> 32));
-    }
+    /// <summary>
+    /// Inode number and birth time in 64 bits: tells an inode from all others born at the same time, and from all that had its
+    /// number at other times. Two that differ in both are taken for one another once in 2^64.
+    /// </summary>
+    public static ulong Fingerprint(in statx attributes) =>
+        (attributes.stx_ino * OddOfNumber) ^ BitOperations.RotateLeft((ulong)BirthNanoseconds(attributes) * OddOfBirth, 32);
 }

@@ -6,22 +6,26 @@ using Coherency.Core.Linux;
 namespace Coherency.Host.Passthrough;
 
 /// <summary>
-/// One inode in the <see cref="InodeTable"/>, 56 bytes. Everything but <see cref="References"/> and <see cref="Fd"/> stays
+/// One inode in the <see cref="InodeTable"/>, 48 bytes. Everything but <see cref="References"/> and <see cref="Fd"/> stays
 /// as it is from the time the record is added until its last reference goes, so a holder of a reference reads it unlocked.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Bytes)]
 internal struct InodeRecord
 {
-    public const int Bytes = 56;
+    public const int Bytes = 48;
 
     /// <summary>Longest handle kept here: ext4 8, xfs and tmpfs 12, btrfs 20. Longer ones go to a dictionary.</summary>
     public const int InlineHandleMax = 20;
 
-    public ulong Node;
-    public ulong Ino;
+    /// <summary>S_IFMT takes the other bits.</summary>
+    public const ushort MountMask = 0xFFF;
 
-    /// <summary><see cref="FileIdentity.BirthFold"/>.</summary>
-    public uint Birth;
+    private const byte Spilled = byte.MaxValue;
+
+    public ulong Node;
+
+    /// <summary><see cref="FileIdentity.Fingerprint"/>.</summary>
+    private readonly ulong _fingerprint;
 
     /// <summary>Sessions that hold it, plus requests and open files that use it now; 0 in a free record.</summary>
     public int References;
@@ -29,39 +33,50 @@ internal struct InodeRecord
     /// <summary>An O_PATH descriptor that the record owns, or -1.</summary>
     public int Fd;
 
-    public ushort HandleType;
-    public ushort Mount;
-    public byte HandleLength;
-    public InodeRecordFlags Flags;
+    private readonly ushort _mountAndType;
+
+    /// <summary>The kernel's handle types are lower than the lower half of the one that stands for attributes.</summary>
+    private readonly byte _handleType;
+
+    private readonly byte _handleLength;
+
+    private InlineHandle _handle;
+
+    public InodeRecord(ulong node, in FileIdentity identity, in statx attributes, int fd)
+    {
+        Node = node;
+        _fingerprint = FileIdentity.Fingerprint(attributes);
+        Fd = fd;
+        _mountAndType = (ushort)(identity.Mount | (attributes.stx_mode & StatFlags.S_IFMT));
+        _handleType = (byte)identity.Type;
+        _handleLength = identity.Length <= InlineHandleMax ? (byte)identity.Length : Spilled;
+        if (!IsSpilled)
+        {
+            identity.Bytes.CopyTo(_handle);
+        }
+    }
+
+    public readonly ushort Mount => (ushort)(_mountAndType & MountMask);
 
     /// <summary>S_IFMT of the mode.</summary>
-    public ushort FileType;
+    public readonly uint FileType => _mountAndType & StatFlags.S_IFMT;
 
-    public InlineHandle Handle;
+    public readonly ushort HandleType => _handleType == byte.MaxValue ? FileIdentity.AttributesType : _handleType;
 
+    /// <summary>Of a handle that is not <see cref="IsSpilled"/>.</summary>
     [UnscopedRef]
-    public ReadOnlySpan<byte> HandleBytes => ((ReadOnlySpan<byte>)Handle)[..HandleLength];
+    public readonly ReadOnlySpan<byte> HandleBytes => ((ReadOnlySpan<byte>)_handle)[.._handleLength];
 
-    public readonly bool IsSpilled => (Flags & InodeRecordFlags.Spilled) != 0;
+    /// <summary>The handle is in the shard's dictionary.</summary>
+    public readonly bool IsSpilled => _handleLength == Spilled;
 
     /// <summary>Do attributes found under a name belong to this inode?</summary>
     public readonly bool Matches(in statx attributes) =>
-        Ino == attributes.stx_ino
-        && Birth == FileIdentity.BirthFold(attributes)
-        && FileType == (attributes.stx_mode & StatFlags.S_IFMT);
+        _fingerprint == FileIdentity.Fingerprint(attributes) && FileType == (attributes.stx_mode & StatFlags.S_IFMT);
 
     [InlineArray(InlineHandleMax)]
-    public struct InlineHandle
+    private struct InlineHandle
     {
         private byte _first;
     }
-}
-
-[Flags]
-internal enum InodeRecordFlags : byte
-{
-    None = 0,
-
-    /// <summary>The handle is in the shard's dictionary.</summary>
-    Spilled = 1,
 }

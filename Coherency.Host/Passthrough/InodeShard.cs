@@ -8,17 +8,22 @@ namespace Coherency.Host.Passthrough;
 /// A part of the <see cref="InodeTable"/>: records in chunks that never move, found by node id through an open-addressing
 /// index of record numbers. <see cref="_lock"/> guards everything; records are read without it by those who reference them.
 /// </summary>
-internal sealed class InodeShard(InodeTable table, DescriptorCache cache, DescriptorBudget budget)
+/// <param name="position">Which of the table's shards it is.</param>
+internal sealed class InodeShard(InodeTable table, int position, DescriptorCache cache, DescriptorBudget budget)
 {
     private const int ChunkBits = 8;
     private const int ChunkRecords = 1 << ChunkBits;
+    private const int IndexLengthMin = 16;
     private const int None = -1;
 
     private readonly Lock _lock = new();
     private InodeRecord[][] _chunks = [];
 
-    /// <summary>Record number + 1 per place; 0 is an empty place. Linear probing, at most 3/4 full.</summary>
-    private int[] _index = new int[16];
+    /// <summary>
+    /// Record number + 1 per place; 0 is an empty place. Linear probing, at most 3/4 full. Each shard begins with another
+    /// length: they would all grow at once otherwise, and the table with them.
+    /// </summary>
+    private int[] _index = new int[IndexLengthMin + (IndexLengthMin * position >> (InodeTable.ShardBits + 1))];
 
     /// <summary>First of the free records, linked through <see cref="InodeRecord.Fd"/>.</summary>
     private int _free = None;
@@ -75,13 +80,31 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
         }
     }
 
+    /// <summary>A number that no other live record of the table has: as small as there are inodes, for the shards fill alike.</summary>
+    public uint NumberOf(int number) => ((uint)number << InodeTable.ShardBits) | (uint)position;
+
+    /// <summary>The node id of a referenced record.</summary>
+    public ulong NodeOf(int number) => At(number).Node;
+
     /// <summary>Drops a reference; the last one takes the record along.</summary>
     public void Release(ulong node)
+    {
+        int number;
+        lock (_lock)
+        {
+            number = Find(node);
+        }
+
+        // It stays the node's until the reference is dropped.
+        Release(number);
+    }
+
+    /// <summary>Drops a reference of a record.</summary>
+    public void Release(int number)
     {
         int fd;
         lock (_lock)
         {
-            int number = Find(node);
             ref InodeRecord record = ref At(number);
             if (--record.References > 0)
             {
@@ -90,9 +113,9 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
 
             fd = record.Fd;
             // Under the lock: a new record may take the same node id as soon as it is left.
-            cache.Remove(node);
-            table.Readable?.Remove(node);
-            table.Watch?.RemoveInode(node);
+            cache.Remove(record.Node);
+            table.Readable?.Remove(record.Node);
+            table.Watch?.RemoveInode(record.Node);
             Remove(number);
         }
 
@@ -149,7 +172,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
     {
         ref InodeRecord record = ref At(number);
         record.References++;
-        return new PinnedInode(table, this, ref record);
+        return new PinnedInode(table, this, ref record, number);
     }
 
     private int Find(ulong node)
@@ -203,40 +226,22 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
 
     private int Add(ulong node, in FileIdentity identity, in statx attributes, int fd)
     {
-        if ((_count + 1) * 4 > _index.Length * 3)
+        if ((_count + 1) * 4L > _index.Length * 3L)
         {
             GrowIndex();
         }
 
         int number = TakeFreeRecord();
         ref InodeRecord record = ref At(number);
-        record = new InodeRecord
+        record = new InodeRecord(node, identity, attributes, fd);
+        if (record.IsSpilled)
         {
-            Node = node,
-            Ino = attributes.stx_ino,
-            Birth = FileIdentity.BirthFold(attributes),
-            Fd = fd,
-            Mount = identity.Mount,
-            FileType = (ushort)(attributes.stx_mode & StatFlags.S_IFMT),
-            HandleType = identity.Type,
-        };
-        StoreHandle(ref record, identity.Bytes);
+            (_spilledHandles ??= []).Add(node, identity.Bytes.ToArray());
+        }
+
         Place(number, node);
         _count++;
         return number;
-    }
-
-    private void StoreHandle(ref InodeRecord record, ReadOnlySpan<byte> handle)
-    {
-        if (handle.Length <= InodeRecord.InlineHandleMax)
-        {
-            record.HandleLength = (byte)handle.Length;
-            handle.CopyTo(record.Handle);
-            return;
-        }
-
-        record.Flags |= InodeRecordFlags.Spilled;
-        (_spilledHandles ??= []).Add(record.Node, handle.ToArray());
     }
 
     private void NoteDisplacement(int attempt)
@@ -296,9 +301,13 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
 
     private ref InodeRecord At(int number) => ref _chunks[number >> ChunkBits][number & (ChunkRecords - 1)];
 
-    private int Home(ulong node) => (int)node & (_index.Length - 1);
+    /// <summary>Of the lower half of an id, which is as good as random.</summary>
+    private int Home(ulong node) => (int)(((ulong)(uint)node * (uint)_index.Length) >> 32);
 
-    private int Next(int place) => (place + 1) & (_index.Length - 1);
+    private int Next(int place) => place + 1 == _index.Length ? 0 : place + 1;
+
+    /// <summary>Steps of <see cref="Next"/> from one place to another.</summary>
+    private int Distance(int from, int to) => to >= from ? to - from : to - from + _index.Length;
 
     private void Place(int number, ulong node)
     {
@@ -323,8 +332,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
         for (int place = Next(gap); _index[place] != 0; place = Next(place))
         {
             int home = Home(At(_index[place] - 1).Node);
-            int mask = _index.Length - 1;
-            if (((place - home) & mask) >= ((place - gap) & mask))
+            if (Distance(home, place) >= Distance(gap, place))
             {
                 _index[gap] = _index[place];
                 gap = place;
@@ -337,7 +345,7 @@ internal sealed class InodeShard(InodeTable table, DescriptorCache cache, Descri
     private void GrowIndex()
     {
         int[] old = _index;
-        _index = new int[old.Length * 2];
+        _index = new int[old.Length + (old.Length / 2)];
         foreach (int place in old)
         {
             if (place != 0)

@@ -13,7 +13,7 @@ namespace Coherency.Host.Passthrough;
 /// </summary>
 internal sealed class InodeTable
 {
-    private const int ShardBits = 6;
+    public const int ShardBits = 6;
 
     private readonly InodeShard[] _shards;
     private readonly MountTable _mounts;
@@ -28,7 +28,7 @@ internal sealed class InodeTable
         _shards = new InodeShard[1 << ShardBits];
         for (int i = 0; i < _shards.Length; i++)
         {
-            _shards[i] = new InodeShard(this, cache, budget);
+            _shards[i] = new InodeShard(this, i, cache, budget);
         }
     }
 
@@ -82,6 +82,13 @@ internal sealed class InodeTable
     /// <summary>Drops a reference that outlived the <see cref="PinnedInode"/> it came from.</summary>
     public void Release(ulong node) => ShardOf(node).Release(node);
 
+    /// <summary>Drops a reference of the record with that <see cref="PinnedInode.Number"/>.</summary>
+    public void Release(uint number) => ShardOf(number).Release((int)(number >> ShardBits));
+
+    /// <summary>The node id of a record that the caller knows to be referenced.</summary>
+    /// <param name="number"><see cref="PinnedInode.Number"/>.</param>
+    public ulong NodeOf(uint number) => ShardOf(number).NodeOf((int)(number >> ShardBits));
+
     /// <summary>Called by the shards.</summary>
     public void CountDisplaced(int change) => Interlocked.Add(ref _displaced, change);
 
@@ -116,4 +123,6 @@ internal sealed class InodeTable
     private const ulong NodeIdReservedMax = 1;
 
     private InodeShard ShardOf(ulong node) => _shards[node >> (64 - ShardBits)];
+
+    private InodeShard ShardOf(uint number) => _shards[number & ((1 << ShardBits) - 1)];
 }

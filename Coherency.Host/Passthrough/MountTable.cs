@@ -17,7 +17,8 @@ internal sealed record Mount(ushort Index, ulong Id, int Fd, ulong FileSystemId,
 /// </summary>
 internal sealed unsafe class MountTable(InodeFileHandles handles) : IDisposable
 {
-    public const int MountsMax = ushort.MaxValue;
+    /// <summary>An <see cref="InodeRecord"/> has no room for higher indexes.</summary>
+    public const int MountsMax = InodeRecord.MountMask + 1;
 
     private readonly Lock _registering = new();
     private readonly ConcurrentDictionary<ulong, Mount> _byId = new();

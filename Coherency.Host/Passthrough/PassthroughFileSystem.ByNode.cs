@@ -38,7 +38,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         _opened.Add(_share, inode);
-        if (!_references.Contains(node.Value))
+        if (!_references.Contains(inode.Number))
         {
             // Forgotten at the same time: whoever came second takes it away.
             _opened.Remove(node.Value);

@@ -39,21 +39,26 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
     public int HeldInodes => _references.Count;
 
     /// <summary>Was the node given to the client, and not forgotten by it?</summary>
-    public bool Holds(NodeId node) => _references.Contains(node.Value);
+    public bool Holds(NodeId node)
+    {
+        using PinnedInode inode = _share.Inodes.Pin(node.Value);
+        return !inode.IsEmpty && _references.Contains(inode.Number);
+    }
 
     /// <summary>Calls <paramref name="visit"/> with the id of every node that the client holds, but the root's.</summary>
-    public void VisitNodes(Action<ulong> visit) => _references.Visit(visit);
+    public void VisitNodes(Action<ulong> visit) => _references.Visit(number => visit(_share.Inodes.NodeOf(number)));
 
     public void Forget(NodeId node, ulong count)
     {
-        if (_references.Subtract(node.Value, count))
+        using PinnedInode inode = _share.Inodes.Pin(node.Value);
+        if (!inode.IsEmpty && _references.Subtract(inode.Number, count))
         {
             if (_withoutOpens)
             {
                 ForgetOpened(node.Value);
             }
 
-            _share.Inodes.Release(node.Value);
+            _share.Inodes.Release(inode.Number);
         }
     }
 
@@ -73,7 +78,14 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
             return _share.Inodes.Pin(_share.RootKey);
         }
 
-        return _references.Contains(node.Value) ? _share.Inodes.Pin(node.Value) : default;
+        PinnedInode inode = _share.Inodes.Pin(node.Value);
+        if (!inode.IsEmpty && !_references.Contains(inode.Number))
+        {
+            inode.Dispose();
+            return default;
+        }
+
+        return inode;
     }
 
     /// <summary>Gives an inode to the session, which now holds one reference more.</summary>
@@ -91,7 +103,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem
             _share.KeepSubmount(inode);
         }
 
-        if (_references.Add(inode.Node))
+        if (_references.Add(inode.Number))
         {
             inode.Keep();
         }

@@ -12,19 +12,24 @@ internal ref struct PinnedInode
     private readonly InodeTable _table;
     private readonly InodeShard _shard;
     private readonly ref InodeRecord _record;
+    private readonly int _numberInShard;
     private bool _held;
 
-    public PinnedInode(InodeTable table, InodeShard shard, ref InodeRecord record)
+    public PinnedInode(InodeTable table, InodeShard shard, ref InodeRecord record, int numberInShard)
     {
         _table = table;
         _shard = shard;
         _record = ref record;
+        _numberInShard = numberInShard;
         _held = true;
     }
 
     public readonly bool IsEmpty => _shard is null;
 
     public readonly ulong Node => _record.Node;
+
+    /// <summary>Of its record, as <see cref="InodeTable.NodeOf"/> takes it: small, and its own for as long as it is referenced.</summary>
+    public readonly uint Number => _shard.NumberOf(_numberInShard);
 
     public readonly ushort Mount => _record.Mount;
 
@@ -60,7 +65,7 @@ internal ref struct PinnedInode
         if (_held)
         {
             _held = false;
-            _shard.Release(Node);
+            _shard.Release(_numberInShard);
         }
     }
 }

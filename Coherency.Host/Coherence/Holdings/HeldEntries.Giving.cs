@@ -94,11 +94,20 @@ public sealed partial class HeldEntries
         using (EnterForRequest())
         {
             uint number = _owner == owner ? FindNode(node.Value) : 0;
-            if (number != 0)
+            if (number == 0)
             {
-                _nodes[number].ContentGiven = stamp.Given;
-                _nodes[number].ContentSequence = stamp.Sequence;
+                return;
             }
+
+            if (!TryAddContent(number))
+            {
+                _unrecorded++;
+                return;
+            }
+
+            ref HeldContent content = ref ContentOf(number);
+            content.Given = stamp.Given;
+            content.Sequence = stamp.Sequence;
         }
     }
 
@@ -134,7 +143,7 @@ public sealed partial class HeldEntries
             }
 
             _nodes[number].Node = node;
-            _nodes[number].FileType = (ushort)fileType;
+            _nodes[number].FileType = fileType;
             _nodeIndex.Add(number);
         }
 

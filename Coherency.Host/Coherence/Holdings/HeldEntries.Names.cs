@@ -19,7 +19,7 @@ public sealed partial class HeldEntries
         while (number != 0)
         {
             ref HeldName record = ref _names[number];
-            if (record.Hash == hash && record.Parent == directory && _nameBytes.Read(record.Place, record.Length).SequenceEqual(name))
+            if (record.Hash == hash && record.Parent == directory && _nameBytes.Read(record.Place).SequenceEqual(name))
             {
                 return number;
             }
@@ -58,7 +58,7 @@ public sealed partial class HeldEntries
     {
         number = 0;
         // Some file systems have longer names, which a listing brings and nobody can look up.
-        if (IsFull || name.Length > EntryName.BytesMax || !_names.TryAdd(out number))
+        if (IsFull || name.Length > EntryName.BytesMax || !TryAddContent(directory) || !_names.TryAdd(out number))
         {
             return false;
         }
@@ -74,7 +74,6 @@ public sealed partial class HeldEntries
         record.Parent = directory;
         record.Child = child;
         record.Place = place;
-        record.Length = (byte)name.Length;
         _nameIndex.Add(number);
         LinkToChild(number);
         LinkToParent(number);
@@ -92,7 +91,7 @@ public sealed partial class HeldEntries
         _nameIndex.Remove(number);
         UnlinkFromChild(number);
         UnlinkFromParent(number);
-        _nameBytes.Remove(record.Place, record.Length);
+        _nameBytes.Remove(record.Place);
         _names.Remove(number);
     }
 
@@ -127,19 +126,47 @@ public sealed partial class HeldEntries
                 RemoveName(record.FirstName);
             }
 
-            for (; record.FirstChild != 0 && budget > 0; budget--)
+            for (; FirstChildOf(number) != 0 && budget > 0; budget--)
             {
-                RemoveName(record.FirstChild);
+                RemoveName(FirstChildOf(number));
             }
 
-            if (record.FirstName == 0 && record.FirstChild == 0)
+            if (record.FirstName == 0 && FirstChildOf(number) == 0)
             {
                 _forgotten = record.Next;
-                _nodes.Remove(number);
+                Remove(number);
                 budget--;
             }
         }
     }
+
+    private void Remove(uint node)
+    {
+        uint content = _nodes[node].Content;
+        if (content != 0)
+        {
+            _contents.Remove(content);
+        }
+
+        _nodes.Remove(node);
+    }
+
+    /// <summary>Makes sure that a node has a record of what is inside; false when there is no room for one.</summary>
+    private bool TryAddContent(uint node)
+    {
+        ref HeldNode record = ref _nodes[node];
+        if (record.Content == 0 && !IsFull && _contents.TryAdd(out uint number))
+        {
+            record.Content = number;
+        }
+
+        return record.Content != 0;
+    }
+
+    private uint FirstChildOf(uint node) => _nodes[node].Content == 0 ? 0 : ContentOf(node).FirstChild;
+
+    /// <summary>Of a node that has one.</summary>
+    private ref HeldContent ContentOf(uint node) => ref _contents[_nodes[node].Content];
 
     private void LinkToChild(uint number)
     {
@@ -180,7 +207,7 @@ public sealed partial class HeldEntries
     private void LinkToParent(uint number)
     {
         ref HeldName record = ref _names[number];
-        ref uint first = ref _nodes[record.Parent].FirstChild;
+        ref uint first = ref ContentOf(record.Parent).FirstChild;
         record.NextOfParent = first;
         if (first != 0)
         {
@@ -193,7 +220,7 @@ public sealed partial class HeldEntries
     private void UnlinkFromParent(uint number)
     {
         ref HeldName record = ref _names[number];
-        ref uint before = ref record.PreviousOfParent == 0 ? ref _nodes[record.Parent].FirstChild : ref _names[record.PreviousOfParent].NextOfParent;
+        ref uint before = ref record.PreviousOfParent == 0 ? ref ContentOf(record.Parent).FirstChild : ref _names[record.PreviousOfParent].NextOfParent;
         before = record.NextOfParent;
         if (record.NextOfParent != 0)
         {

@@ -91,7 +91,10 @@ public sealed partial class HeldEntries
         if (number != 0)
         {
             _nodes[number].AttributesGiven = HeldVersion.None;
-            _nodes[number].ContentGiven = HeldVersion.None;
+            if (_nodes[number].Content != 0)
+            {
+                ContentOf(number).Given = HeldVersion.None;
+            }
         }
     }
 

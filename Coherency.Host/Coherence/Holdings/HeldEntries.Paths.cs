@@ -67,7 +67,7 @@ public sealed partial class HeldEntries
             }
 
             ref HeldName record = ref _names[number];
-            fits = TryPutBefore(path, ref start, _nameBytes.Read(record.Place, record.Length));
+            fits = TryPutBefore(path, ref start, _nameBytes.Read(record.Place));
             node = record.Parent;
         }
 

@@ -50,7 +50,7 @@ public sealed partial class HeldEntries
         {
             ref HeldName record = ref _names[number];
             HeldKind kind = record.Child == 0 ? HeldKind.AbsentName : HeldKind.Name;
-            if (record.Length != 0 && scan.Wants(kind) && IsHeld(record.Given, record.Expiry))
+            if (record.Place != 0 && scan.Wants(kind) && IsHeld(record.Given, record.Expiry))
             {
                 ScanName(scan, kind, record);
             }
@@ -70,7 +70,7 @@ public sealed partial class HeldEntries
         }
 
         scan.Count++;
-        ReadOnlySpan<byte> name = _nameBytes.Read(record.Place, record.Length);
+        ReadOnlySpan<byte> name = _nameBytes.Read(record.Place);
         string? path = scan.WantsPaths ? PathOf(record.Parent, name) : null;
         if (scan.Collects && scan.IsBelow(path))
         {
@@ -122,9 +122,15 @@ public sealed partial class HeldEntries
         scan.Occupy(key.Value & _slotMask);
     }
 
-    private static HeldStamp StampOf(in HeldNode record, HeldPhase phase) => phase == HeldPhase.Attributes
-        ? new HeldStamp(record.AttributesGiven, record.AttributesSequence, record.AttributesExpiry)
-        : new HeldStamp(record.ContentGiven, record.ContentSequence, NeverExpires);
+    private HeldStamp StampOf(in HeldNode record, HeldPhase phase)
+    {
+        if (phase == HeldPhase.Attributes)
+        {
+            return new HeldStamp(record.AttributesGiven, record.AttributesSequence, record.AttributesExpiry);
+        }
+
+        return record.Content == 0 ? NotKept : new HeldStamp(_contents[record.Content].Given, _contents[record.Content].Sequence, NeverExpires);
+    }
 
     private static HeldKind ContentKindOf(in HeldNode record) =>
         record.FileType == StatFlags.S_IFLNK ? HeldKind.SymlinkTarget : HeldKind.Listing;

@@ -25,6 +25,7 @@ public sealed partial class HeldEntries : IDisposable
     private readonly HeldLimits _limits;
     private readonly ulong _slotMask;
     private readonly NativeRecords<HeldNode> _nodes;
+    private readonly NativeRecords<HeldContent> _contents;
     private readonly NativeRecords<HeldName> _names;
     private readonly NumberIndex<HeldNode> _nodeIndex;
     private readonly NumberIndex<HeldName> _nameIndex;
@@ -48,6 +49,7 @@ public sealed partial class HeldEntries : IDisposable
         _limits = limits ?? new HeldLimits();
         _slotMask = (ulong)view.Table.SlotCount - 1;
         _nodes = new NativeRecords<HeldNode>((uint)_limits.NodesMax);
+        _contents = new NativeRecords<HeldContent>(Math.Min((uint)_limits.NodesMax, HeldNode.ContentsEnd - 1));
         _names = new NativeRecords<HeldName>((uint)_limits.NamesMax);
         _nodeIndex = new NumberIndex<HeldNode>(_nodes);
         _nameIndex = new NumberIndex<HeldName>(_names);
@@ -72,7 +74,7 @@ public sealed partial class HeldEntries : IDisposable
         }
     }
 
-    private long Bytes => _nodes.Bytes + _names.Bytes + _nodeIndex.Bytes + _nameIndex.Bytes + _nameBytes.Bytes;
+    private long Bytes => _nodes.Bytes + _contents.Bytes + _names.Bytes + _nodeIndex.Bytes + _nameIndex.Bytes + _nameBytes.Bytes;
 
     /// <summary>Whoever comes now is counted, not recorded.</summary>
     private bool IsFull => Bytes >= _limits.BytesMax;
@@ -96,7 +98,7 @@ public sealed partial class HeldEntries : IDisposable
             {
                 ref HeldNode root = ref _nodes[_root];
                 root.Node = NodeId.Root.Value;
-                root.FileType = (ushort)StatFlags.S_IFDIR;
+                root.FileType = StatFlags.S_IFDIR;
                 _nodeIndex.Add(_root);
             }
         }
@@ -107,6 +109,7 @@ public sealed partial class HeldEntries : IDisposable
     private void Clear()
     {
         _nodes.Clear();
+        _contents.Clear();
         _names.Clear();
         _nodeIndex.Clear();
         _nameIndex.Clear();

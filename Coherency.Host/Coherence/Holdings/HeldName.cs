@@ -2,11 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace Coherency.Host.Coherence.Holdings;
 
-/// <summary>A name that a guest was given, whether it exists or not: 56 bytes, and its own in the <see cref="NameArena"/>.</summary>
+/// <summary>A name that a guest was given, whether it exists or not: 52 bytes, and its own in the <see cref="NameArena"/>.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Bytes)]
 internal struct HeldName : IIndexedRecord<HeldName>
 {
-    public const int Bytes = 56;
+    public const int Bytes = 52;
 
     /// <summary>In the index.</summary>
     public uint Next;
@@ -32,14 +32,8 @@ internal struct HeldName : IIndexedRecord<HeldName>
     public uint Sequence;
     public uint Expiry;
 
-    /// <summary>Where its bytes are.</summary>
+    /// <summary>Where its bytes are; 0 in a record that is not in use.</summary>
     public uint Place;
-
-    /// <summary>In bytes; 0 in a record that is not in use.</summary>
-    public byte Length;
-
-    public byte Reserved0;
-    public ushort Reserved1;
 
     public static uint HashOf(in HeldName record) => record.Hash;
 

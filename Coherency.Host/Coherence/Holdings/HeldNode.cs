@@ -3,13 +3,19 @@ using System.Runtime.InteropServices;
 namespace Coherency.Host.Coherence.Holdings;
 
 /// <summary>
-/// An inode that a guest was given and has not forgotten: 56 bytes. Given versions are <see cref="HeldVersion"/>s, sequences
+/// An inode that a guest was given and has not forgotten: 40 bytes. Given versions are <see cref="HeldVersion"/>s, sequences
 /// the lower halves of those of the <see cref="Changes.ChangeLog"/>.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Bytes)]
 internal struct HeldNode : IIndexedRecord<HeldNode>
 {
-    public const int Bytes = 56;
+    public const int Bytes = 40;
+
+    /// <summary>Numbers of <see cref="HeldContent"/>s stay below this.</summary>
+    public const uint ContentsEnd = 1u << ContentBits;
+
+    private const int ContentBits = 28;
+    private const int FileTypeShift = 12;
 
     /// <summary>In the index; of a node that was forgotten and still has names, the next such one.</summary>
     public uint Next;
@@ -17,8 +23,8 @@ internal struct HeldNode : IIndexedRecord<HeldNode>
     /// <summary>The last given of the names that lead to it.</summary>
     public uint FirstName;
 
-    /// <summary>A name in it, if it is a directory.</summary>
-    public uint FirstChild;
+    /// <summary>Above <see cref="ContentBits"/> the type, below them <see cref="Content"/>.</summary>
+    private uint _typeAndContent;
 
     /// <summary>How often it was given and not forgotten.</summary>
     public uint Lookups;
@@ -27,18 +33,22 @@ internal struct HeldNode : IIndexedRecord<HeldNode>
     public ulong Node;
 
     public ulong AttributesGiven;
-
-    /// <summary>Of a symlink's target or a directory's listing.</summary>
-    public ulong ContentGiven;
-
     public uint AttributesSequence;
-    public uint ContentSequence;
     public uint AttributesExpiry;
 
     /// <summary>S_IFMT of its mode; 0 until it is known.</summary>
-    public ushort FileType;
+    public uint FileType
+    {
+        readonly get => _typeAndContent >> ContentBits << FileTypeShift;
+        set => _typeAndContent = Content | (value >> FileTypeShift << ContentBits);
+    }
 
-    public ushort Reserved;
+    /// <summary>The record of what is known of its inside; 0 as long as that is nothing, as of all but directories and symlinks.</summary>
+    public uint Content
+    {
+        readonly get => _typeAndContent & (ContentsEnd - 1);
+        set => _typeAndContent = (_typeAndContent & ~(ContentsEnd - 1)) | value;
+    }
 
     public static uint HashOf(in HeldNode record) => HashOf(record.Node);
 

@@ -141,7 +141,8 @@ public sealed partial class HoldingsQuery
             foreach (HeldFinding finding in scan.Findings)
             {
                 StaleEntry entry = CauseFinder.Explain(guest, finding);
-                if (entry.Since <= newest)
+                // Of the cause that is not remembered any more it is only known that it is older than all that are.
+                if (filter.MinimumAge <= TimeSpan.Zero || entry.Since <= newest)
                 {
                     entries.Add(entry);
                 }

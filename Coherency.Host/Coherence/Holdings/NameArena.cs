@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Coherency.Host.Coherence.Holdings;
 
 /// <summary>
-/// Bytes of names, off the managed heap, in multiples of 8: what one name gave back, the next of about that length takes. Not
-/// thread-safe.
+/// Bytes of names, off the managed heap, each behind its length, in multiples of 8: what one name gave back, the next of about
+/// that length takes. Not thread-safe.
 /// </summary>
 internal sealed unsafe class NameArena : IDisposable
 {
@@ -44,18 +44,24 @@ internal sealed unsafe class NameArena : IDisposable
             return false;
         }
 
-        name.CopyTo(new Span<byte>(At(place), name.Length));
+        byte* at = At(place);
+        *at = (byte)name.Length;
+        name.CopyTo(new Span<byte>(at + 1, name.Length));
         return true;
     }
 
-    public void Remove(uint place, int length)
+    public void Remove(uint place)
     {
-        uint units = UnitsOf(length);
+        uint units = UnitsOf(*At(place));
         *(uint*)At(place) = _returned[units];
         _returned[units] = place;
     }
 
-    public ReadOnlySpan<byte> Read(uint place, int length) => new(At(place), length);
+    public ReadOnlySpan<byte> Read(uint place)
+    {
+        byte* at = At(place);
+        return new ReadOnlySpan<byte>(at + 1, *at);
+    }
 
     /// <summary>Gives everything back.</summary>
     public void Clear()
@@ -73,7 +79,8 @@ internal sealed unsafe class NameArena : IDisposable
 
     public void Dispose() => Clear();
 
-    private static uint UnitsOf(int length) => (uint)(length + UnitBytes - 1) / UnitBytes;
+    /// <summary>With the byte for the length.</summary>
+    private static uint UnitsOf(int length) => (uint)(length + UnitBytes) / UnitBytes;
 
     private byte* At(uint place) => _pieces[place >> PieceBits] + ((place & PieceMask) * UnitBytes);
 
