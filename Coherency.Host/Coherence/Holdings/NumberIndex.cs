@@ -33,6 +33,9 @@ internal sealed class NumberIndex<T>(NativeRecords<T> records) : IDisposable
     /// <summary>The first record that may have that hash; 0 when there is none.</summary>
     public uint First(uint hash) => _count == 0 ? 0 : _places[PlaceOf(hash)];
 
+    /// <summary>Begins to fetch what <see cref="First"/> will read. It needs no lock: at worst it fetches something else.</summary>
+    public void Prefetch(uint hash) => _places.Prefetch(PlaceOf(hash));
+
     public uint Next(uint number) => T.NextOf(ref records[number]);
 
     public void Add(uint number)

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
+using Coherency.Host.Coherence.Holdings;
 using Coherency.Host.Server;
 using Coherency.Host.Server.Statistics;
 
@@ -26,15 +27,27 @@ internal sealed unsafe class DirectClient : FuseChannel, IDisposable
         Assert.Equal(Errno.None, Send(FuseOpcode.Init, 0, MemoryMarshal.AsBytes(new ReadOnlySpan<fuse_init_in>(in init))));
     }
 
+    public HeldCounts Held => _session.Held!.Counts;
+
     /// <summary>The answer to the last request, behind its header.</summary>
     public ref readonly T Reply<T>()
         where T : unmanaged => ref *(T*)(_buffers + BufferBytes + sizeof(fuse_out_header));
 
     /// <param name="name">With its NUL.</param>
-    public NodeId Lookup(ReadOnlySpan<byte> name)
+    public NodeId Lookup(ReadOnlySpan<byte> name) => Lookup(NodeId.Root, name);
+
+    /// <param name="name">With its NUL.</param>
+    public NodeId Lookup(NodeId parent, ReadOnlySpan<byte> name)
     {
-        Assert.Equal(Errno.None, Send(FuseOpcode.Lookup, NodeId.Root.Value, name));
+        Assert.Equal(Errno.None, Send(FuseOpcode.Lookup, parent.Value, name));
         return new NodeId(Reply<fuse_entry_out>().nodeid);
+    }
+
+    /// <summary>Gives one reference back.</summary>
+    public void Forget(NodeId node)
+    {
+        fuse_forget_in arguments = new() { nlookup = 1 };
+        Send(FuseOpcode.Forget, node.Value, MemoryMarshal.AsBytes(new ReadOnlySpan<fuse_forget_in>(in arguments)));
     }
 
     public Errno GetAttr(NodeId node)

@@ -26,11 +26,12 @@ internal sealed class HoldingsBed : IDisposable
 
     /// <param name="changes">How many changes are remembered.</param>
     /// <param name="slots">Of each guest's table.</param>
-    public HoldingsBed(int changes = ChangeLog.DefaultCapacity, int slots = 1 << 18)
+    /// <param name="directory">To be shared and left as it is; null for one of its own.</param>
+    public HoldingsBed(int changes = ChangeLog.DefaultCapacity, int slots = 1 << 18, string? directory = null)
     {
         Slots = slots;
         Log = new ChangeLog(changes);
-        Directory = _work.CreateSubdirectory("shared").FullName;
+        Directory = directory ?? _work.CreateSubdirectory("shared").FullName;
         Share = new PassthroughShare(
             new PassthroughOptions { SharedDirectory = Directory, Budget = new DescriptorBudget(8192) }, new ShareGroup(Log));
     }

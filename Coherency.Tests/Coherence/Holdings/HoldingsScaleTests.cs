@@ -32,7 +32,7 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         HeldCounts counts = fixture.Held.Counts;
         output.WriteLine($"{EntryCount} entries: {(double)counts.Bytes / EntryCount:F1} bytes each; {fillNs:F0} ns to write an inode down");
         Assert.Equal((Directories * (FilesPerDirectory + 1)) + 1, counts.Nodes);
-        Assert.InRange((double)counts.Bytes / EntryCount, 50, 90);
+        Assert.InRange((double)counts.Bytes / EntryCount, 50, 65);
 
         Assert.Equal(EntryCount, Time("count of all that is held", () => HoldingsQuery.CountHeld(fixture.Held)));
         Assert.Equal(0, Time("count of what is stale, nothing is", () => HoldingsQuery.CountStale(fixture.Held)));
