@@ -298,8 +298,7 @@ static void take_record_lock(int file, const char *kind, bool wait, struct flock
         check(fcntl(file, wait ? F_SETLKW : F_SETLK, lock));
 }
 
-// lock posix|ofd|flock shared|exclusive try|wait FILE [START LENGTH]
-static void hold_lock(char **arguments)
+static int take_and_hold_lock(char **arguments)
 {
     const char *kind = arguments[0];
     const char *mode = arguments[1];
@@ -312,8 +311,19 @@ static void hold_lock(char **arguments)
     else
         take_record_lock(file, kind, wait, &lock);
     hold("held");
-    // Closed, but not yet ended: for locks that must be gone by then.
-    check(close(file));
+    return file;
+}
+
+// lock posix|ofd|flock shared|exclusive try|wait FILE [START LENGTH]
+static void hold_lock(char **arguments)
+{
+    take_and_hold_lock(arguments);
+}
+
+// lock-and-close: the same, but goes on after it has closed the file, when the lock must be gone.
+static void hold_lock_and_close(char **arguments)
+{
+    check(close(take_and_hold_lock(arguments)));
     hold("closed");
 }
 
@@ -547,6 +557,7 @@ static const struct command {
     { "deep-make", 3, make_deep_directory },
     { "deep-measure", 2, measure_deep_directory },
     { "lock", 4, hold_lock },
+    { "lock-and-close", 4, hold_lock_and_close },
     { "lock-test", 3, test_lock },
     { "rename-storm", 7, rename_storm },
     { "stat-files", 2, stat_files },
