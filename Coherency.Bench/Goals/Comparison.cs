@@ -7,7 +7,7 @@ namespace Coherency.Bench.Goals;
 internal sealed record Comparison(Situation Situation, Quantity Quantity, string Ours, string Peer, double Ratio)
 {
     public string Text =>
-        $"{Readable.Name(Quantity)} {Readable.Ratio(Ratio)} times {Peer}{(Where.Length > 0 ? ", " + Where : "")}";
+        $"{Readable.Name(Quantity)}: {Readable.Ratio(Ratio)} times as good as {Peer}{(Where.Length > 0 ? $" ({Where})" : "")}";
 
     private string Where => Readable.Conditions(Situation.Level, Situation.Conditions);
 

@@ -22,13 +22,13 @@ internal static class GuestGoals
     ];
 
     private static Goal[] NoSlowerThanAlways(Findings findings) => OrNotMeasured(
-        "one guest: not slower than `always` of either virtiofsd",
+        "one guest: not slower than the stale \"always\" of either virtiofsd",
         "every program",
         least: 1,
         from situation in findings.OfLevel(BenchLevel.Guests)
         where situation.Conditions.Guests == 1 && findings.Find(situation, ContenderNames.Coherent, Quantity.Duration) is not null
         select (situation, Comparison.WithBest(findings, situation, Quantity.Duration, ContenderNames.Coherent, ContenderNames.Always.Contains)),
-        "not measured beside `always`");
+        "not measured beside \"always\"");
 
     private static Goal[] FasterThanCorrectPeers(Findings findings) => OrNotMeasured(
         "a second guest works in the tree: at least 5 times any peer that gave no stale answer",
@@ -57,12 +57,12 @@ internal static class GuestGoals
     }
 
     private static Goal IsFasterThanNever(Findings findings, (string Scenario, string Title) program) => Comparison.Judge(
-        $"at least {FasterThanNever} times `never`",
+        $"at least {FasterThanNever} times as fast as \"never\"",
         program.Title,
         FasterThanNever,
         WarmAlone(findings, program.Scenario).Select(situation => Comparison.WithBest(
             findings, situation, Quantity.Duration, ContenderNames.Coherent, ContenderNames.Never.Contains)),
-        "not measured beside `never`");
+        "not measured beside \"never\"");
 
     private static Goal SendsNothing(Findings findings, (string Scenario, string Title) program)
     {

@@ -50,7 +50,7 @@ public class HashBenchmarks
     [GlobalSetup]
     public void Open() => _name = [.. Enumerable.Range(0, NameBytes).Select(i => (byte)('a' + (i % 26)))];
 
-    [Benchmark(Description = "hash of a name, by its bytes")]
+    [Benchmark(Description = "hash of a name")]
     public SlotKey Hash() => SlotKey.Name(0x123456789ABCDEF0, _name);
 }
 
@@ -141,7 +141,7 @@ public class ViewBenchmarks : AttachedGuests
     [GlobalSetup]
     public void Open() => Attach(Views);
 
-    [Benchmark(Description = "a change of two slots, by guests attached")]
+    [Benchmark(Description = "a change of two slots")]
     public void Change()
     {
         using MutationScope scope = Group.Begin(null, [TouchedObject.Inode(12345), TouchedObject.Inode(54321)]);
@@ -159,7 +159,7 @@ public class ThreadBenchmarks : AttachedGuests
     [GlobalSetup]
     public void Open() => Attach(10);
 
-    [Benchmark(Description = "a change of one slot, by threads, each", OperationsPerInvoke = ChangesPerThread)]
+    [Benchmark(Description = "a change of one slot, each thread, ten guests attached", OperationsPerInvoke = ChangesPerThread)]
     public void ConcurrentChange() => Parallel.For(0, Threads, new ParallelOptions { MaxDegreeOfParallelism = Threads }, thread =>
     {
         for (int i = 0; i < ChangesPerThread; i++)

@@ -14,7 +14,7 @@ internal static class CircumstancesSection
         yield return new Heading($"Suite {run.Suite}, {machine.Date}");
         yield return new DataTable(
             "The machine",
-            [new Column("what", IsNumber: false), new Column("is", IsNumber: false)],
+            [new Column("what", ColumnKind.Text), new Column("is", ColumnKind.Text)],
             [
                 Fact("processors", $"{machine.Processors} x {machine.Processor}"),
                 Fact("memory", machine.Memory),
@@ -26,7 +26,7 @@ internal static class CircumstancesSection
         {
             yield return new DataTable(
                 "The contenders",
-                [new Column("contender", IsNumber: false), new Column("version", IsNumber: false)],
+                [new Column("contender", ColumnKind.Text), new Column("version", ColumnKind.Text)],
                 [.. run.Contenders.Select(contender => ContenderRow(run, contender))]);
         }
 

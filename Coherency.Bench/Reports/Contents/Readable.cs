@@ -34,6 +34,14 @@ internal static class Readable
         _ => Format(value, "#,0.####"),
     };
 
+    /// <summary>Powers of two as such.</summary>
+    public static string Binary(double value) => value switch
+    {
+        >= 1 << 20 => Format(value / (1 << 20), "0.##") + "Mi",
+        >= 1 << 10 => Format(value / (1 << 10), "0.##") + "Ki",
+        _ => Format(value, "0.##"),
+    };
+
     /// <summary>The unit that <see cref="Of"/> writes in.</summary>
     public static string Unit(Quantity quantity) => quantity switch
     {

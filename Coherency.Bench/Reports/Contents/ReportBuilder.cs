@@ -40,10 +40,14 @@ internal static class ReportBuilder
             new Paragraph($"The project's bars, judged by these results: {counts}. Where several figures must reach a bar, the worst stands here. \"2.00 times\" means that ours is twice as good."),
             new DataTable(
                 "Goals and whether they are met",
-                [new Column("subject", IsNumber: false), new Column("goal", IsNumber: false), new Column("met?", IsNumber: false), new Column("found", IsNumber: false)],
-                [.. goals.Select(goal => new Row([new Cell(goal.Subject), new Cell(goal.Wanted), new Cell("", Mark: MarkOf(goal.State), MarkText: Text(goal.State)), new Cell(goal.Found)]))]),
+                [new Column("subject", ColumnKind.Text), new Column("met?", ColumnKind.Words), new Column("goal", ColumnKind.Text), new Column("found", ColumnKind.Text)],
+                [.. goals.Select((goal, index) => GoalRow(goal, beginsGroup: index > 0 && goals[index - 1].Wanted != goal.Wanted))]),
         ];
     }
+
+    private static Row GoalRow(Goal goal, bool beginsGroup) => new(
+        [new Cell(goal.Subject), new Cell("", Mark: MarkOf(goal.State), MarkText: Text(goal.State)), new Cell(goal.Wanted), new Cell(goal.Found)],
+        BeginsGroup: beginsGroup);
 
     private static Mark MarkOf(GoalState state) => state switch
     {
@@ -59,23 +63,35 @@ internal static class ReportBuilder
         _ => "not measured",
     };
 
-    private static IReadOnlyList<Block> Staleness(Findings findings) => findings.Staleness.Count == 0
-        ? []
-        :
-        [
-            new Paragraph("How often a guest was answered from a cache that was no longer true, when it looked at once after a change. A fast wrong answer is not a win: who was stale is marked beside its times."),
-            new DataTable(
-                "Stale answers by contender and by who made the change",
-                [new Column("contender", IsNumber: false), new Column("changed by", IsNumber: false), new Column("looks"), new Column("stale")],
-                [.. findings.Staleness.Select(result => new Row(
-                    [
-                        new Cell(result.Contender),
-                        new Cell(result.Writer),
-                        new Cell(Readable.Count(result.Looks)),
-                        new Cell(Readable.Count(result.Stale), Mark: result.Stale > 0 ? Mark.Bad : Mark.None, MarkText: result.Stale > 0 ? "stale" : null),
-                    ],
-                    ContenderNames.IsOurs(result.Contender)))]),
-        ];
+    private static IReadOnlyList<Block> Staleness(Findings findings)
+    {
+        string[] writers = [.. findings.Staleness.Select(result => result.Writer).Distinct()];
+        return writers.Length == 0
+            ? []
+            :
+            [
+                new Paragraph(
+                    "How often a guest was answered from a cache that was no longer true, when it looked at once after a change. "
+                    + "A fast wrong answer is not a win: who was stale is marked beside its times."),
+                new DataTable(
+                    "Stale answers by contender and by who made the change",
+                    [new Column("contender", ColumnKind.Text), .. writers.Select(writer => new Column($"changed by {writer}"))],
+                    [.. findings.Contenders.Where(contender => findings.StalenessOf(contender).Any()).Select(contender => StalenessRow(findings, contender, writers))]),
+            ];
+    }
+
+    private static Row StalenessRow(Findings findings, string contender, string[] writers) => new(
+        [new Cell(contender), .. writers.Select(writer => StalenessCell([.. findings.StalenessOf(contender).Where(result => result.Writer == writer)]))],
+        ContenderNames.IsOurs(contender));
+
+    private static Cell StalenessCell(StalenessResult[] results)
+    {
+        int stale = results.Sum(result => result.Stale);
+        string looks = $"of {Readable.Count(results.Sum(result => result.Looks))} looks";
+        return results.Length == 0 ? new Cell("not looked at")
+            : stale == 0 ? new Cell("0", looks)
+            : new Cell(Readable.Count(stale), looks, Mark.Bad, "stale");
+    }
 
     private static IReadOnlyList<Block> Scenarios(Findings findings, BenchLevel level) =>
     [

@@ -69,5 +69,5 @@ internal sealed class ScenarioPlots(Findings findings, IReadOnlyList<Situation> 
         return new Plot(title, new BarPlot(title, "time, s", bars).Draw());
     }
 
-    private int StyleOf(string contender) => findings.Contenders.ToList().IndexOf(contender);
+    private int StyleOf(string contender) => findings.ContendersOf(situations[0].Level).ToList().IndexOf(contender);
 }

@@ -54,8 +54,8 @@ internal sealed class ScenarioTable
 
     private IEnumerable<Column> Columns() =>
     [
-        new Column("contender", IsNumber: false),
-        .. HasConditions ? [new Column("conditions", IsNumber: false)] : Array.Empty<Column>(),
+        new Column("contender", ColumnKind.Text),
+        .. HasConditions ? [new Column("conditions", ColumnKind.Words)] : Array.Empty<Column>(),
         .. _taken.Select(TitleOf),
         .. _ratios.Select(ratio => new Column(ratio.Title)),
         .. _costs.Select(TitleOf),

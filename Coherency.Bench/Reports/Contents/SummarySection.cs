@@ -19,22 +19,39 @@ internal static class SummarySection
 
     private static IEnumerable<Block> Build(Findings findings, BenchLevel level, Quantity quantity, string caption)
     {
-        Row[] rows = [.. findings.OfLevel(level).Select(situation => BuildRow(findings, situation, quantity)).OfType<Row>()];
+        Row[] rows = [.. Summed(findings, level).Select(situation => BuildRow(findings, situation, quantity)).OfType<Row>()];
         if (rows.Length > 0)
         {
             yield return new DataTable(
-                $"{caption}: how many times better ours is than others; 1.00 and more is at least as good.",
+                $"{caption}. \"Times\": how many times better ours is; 1.00 and more is at least as good.",
                 [
-                    new Column("scenario", IsNumber: false),
-                    new Column("conditions", IsNumber: false),
-                    new Column($"ours, {Readable.Unit(quantity)}"),
-                    new Column("to the best peer"),
-                    new Column("to the best peer that is never stale"),
-                    new Column("to the limit, ext4"),
+                    new Column("scenario", ColumnKind.Text),
+                    new Column("conditions", ColumnKind.Words),
+                    new Column("ours", ColumnKind.Words),
+                    new Column(Readable.Unit(quantity)),
+                    new Column("times"),
+                    new Column("the best peer", ColumnKind.Words),
+                    new Column("times"),
+                    new Column("the best peer that is never stale", ColumnKind.Words),
+                    new Column("times"),
+                    new Column("the limit", ColumnKind.Words),
                 ],
-                rows);
+                rows).WithoutEmptyColumns();
         }
     }
+
+    /// <summary>Of daemons, only the least and the most in flight, with one queue and one guest; the rest stands further down.</summary>
+    private static IEnumerable<Situation> Summed(Findings findings, BenchLevel level) =>
+        level != BenchLevel.Daemon
+            ? findings.OfLevel(level)
+            : from situation in findings.OfLevel(level)
+              where situation.Conditions is { Queues: 1, Guests: 1 }
+              group situation by situation.Scenario into scenario
+              let least = scenario.Min(situation => situation.Conditions.Depth)
+              let most = scenario.Max(situation => situation.Conditions.Depth)
+              from situation in scenario
+              where situation.Conditions.Depth == least || situation.Conditions.Depth == most
+              select situation;
 
     private static Row? BuildRow(Findings findings, Situation situation, Quantity quantity) =>
         DaemonGoals.OursIn(findings, situation, quantity) is { } ours
@@ -42,22 +59,23 @@ internal static class SummarySection
             [
                 new Cell(situation.Title),
                 new Cell(Readable.Conditions(situation.Level, situation.Conditions)),
-                new Cell(Readable.Of(quantity, findings.Find(situation, ours, quantity)!.Value.Median), ours),
-                RatioCell(findings, situation, quantity, ours, ContenderNames.IsPeer),
-                RatioCell(findings, situation, quantity, ours, peer => ContenderNames.IsPeer(peer) && findings.IsNeverStale(peer)),
-                RatioCell(findings, situation, quantity, ours, contender => contender == ContenderNames.Limit),
+                new Cell(ours),
+                new Cell(Readable.Of(quantity, findings.Find(situation, ours, quantity)!.Value.Median)),
+                .. RatioCells(findings, situation, quantity, ours, ContenderNames.IsPeer),
+                .. RatioCells(findings, situation, quantity, ours, peer => ContenderNames.IsPeer(peer) && findings.IsNeverStale(peer)),
+                .. RatioCells(findings, situation, quantity, ours, contender => contender == ContenderNames.Limit),
             ])
             : null;
 
-    private static Cell RatioCell(Findings findings, Situation situation, Quantity quantity, string ours, Func<string, bool> isOther)
+    private static Cell[] RatioCells(Findings findings, Situation situation, Quantity quantity, string ours, Func<string, bool> isOther)
     {
         string? other = findings.FindBest(situation, quantity, isOther);
         if (findings.Ratio(situation, quantity, ours, other) is not { } ratio)
         {
-            return Cell.Empty;
+            return [Cell.Empty, Cell.Empty];
         }
 
-        string? stale = StaleMark.Of(findings, other!);
-        return new Cell(Readable.Ratio(ratio), other, stale is null ? Mark.None : Mark.Bad, stale is null ? null : "stale");
+        bool isStale = StaleMark.Of(findings, other!) is not null;
+        return [new Cell(Readable.Ratio(ratio)), new Cell(other!, Mark: isStale ? Mark.Bad : Mark.None, MarkText: isStale ? "stale" : null)];
     }
 }

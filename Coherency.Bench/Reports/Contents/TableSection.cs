@@ -16,30 +16,31 @@ internal static class TableSection
         Row[] rows =
         [
             .. from situation in findings.OfLevel(BenchLevel.Table)
+               group situation by situation.Scenario into variants
+               from situation in variants
                from contender in findings.Contenders
                let time = findings.Find(situation, contender, Quantity.CallTime)
                where time is not null
-               select new Row(
-               [
-                   new Cell(situation.Title),
-                   new Cell(By(situation.Conditions)),
-                   new Cell(Readable.Number(time.Value.Median), $"[{Readable.Number(Math.Max(0, time.Value.Low))}–{Readable.Number(time.Value.High)}]"),
-               ]),
+               select new Row([new Cell(situation.Title), new Cell(Variant(situation.Conditions, [.. variants.Select(other => other.Conditions)])), TimeCell(time.Value)]),
         ];
         if (rows.Length > 0)
         {
             yield return new DataTable(
-                "Calls of the version table in one process. Medians with 95 % intervals.",
-                [new Column("call", IsNumber: false), new Column("with", IsNumber: false), new Column("time, ns")],
+                "Calls of the version table, and what they are made of, in one process. Medians with 95 % intervals.",
+                [new Column("call", ColumnKind.Text), new Column("with", ColumnKind.Text), new Column("time, ns")],
                 rows);
         }
     }
 
-    /// <summary>What is varied; one guest and one thread are what is usual.</summary>
-    private static string By(Conditions conditions) =>
-        conditions.Size > 0 ? $"{Readable.Count(conditions.Size)} bytes"
-        : conditions.Depth > 1 ? $"{Readable.Count(conditions.Depth)} threads"
-        : conditions.Guests != 1 ? $"{Readable.Count(conditions.Guests)} guests"
+    private static Cell TimeCell(MedianEstimate time) => new(
+        Readable.Number(time.Median),
+        time.HasInterval ? $"[{Readable.Number(Math.Max(0, time.Low))}–{Readable.Number(time.High)}]" : null);
+
+    /// <summary>What this variant has that the others of its scenario have not.</summary>
+    private static string Variant(Conditions conditions, IReadOnlyList<Conditions> all) =>
+        all.Any(other => other.Size != conditions.Size) ? $"{Readable.Count(conditions.Size)} bytes"
+        : all.Any(other => other.Guests != conditions.Guests) ? $"{Readable.Count(conditions.Guests)} guests attached"
+        : all.Any(other => other.Depth != conditions.Depth) ? $"{Readable.Count(conditions.Depth)} threads"
         : "";
 
     private static IEnumerable<Block> Sharing(Findings findings)
@@ -75,7 +76,7 @@ internal static class TableSection
                 ])),
         ];
         string title = $"Simulated requests in vain, {changes}, one guest";
-        return new Plot(title, new LinePlot(title, "slots", "requests/s in vain", [.. series.Where(line => line.Points.Count > 0)]).Draw());
+        return new Plot(title, new LinePlot(title, "slots", "requests/s in vain", [.. series.Where(line => line.Points.Count > 0)]) { XText = Readable.Binary }.Draw());
     }
 
     private static DataTable SharingTable(Findings findings, Situation[] situations)
@@ -93,7 +94,7 @@ internal static class TableSection
         ];
         return new DataTable(
             "Requests a second in vain by slots of each table: formula (simulated).",
-            [new Column("cached by each guest, changed by others", IsNumber: false), .. slots.Select(count => new Column($"{Readable.Count(count)} slots"))],
+            [new Column("cached by each guest, changed by others", ColumnKind.Text), .. slots.Select(count => new Column($"{Readable.Count(count)} slots"))],
             rows);
     }
 

@@ -19,9 +19,31 @@ internal sealed record Paragraph(string Text) : Block;
 internal sealed record Verbatim(string Text) : Block;
 
 /// <param name="Caption">What the rows have in common.</param>
-internal sealed record DataTable(string Caption, IReadOnlyList<Column> Columns, IReadOnlyList<Row> Rows) : Block;
+internal sealed record DataTable(string Caption, IReadOnlyList<Column> Columns, IReadOnlyList<Row> Rows) : Block
+{
+    /// <summary>The same without columns that say nothing.</summary>
+    public DataTable WithoutEmptyColumns()
+    {
+        int[] kept = [.. Enumerable.Range(0, Columns.Count).Where(column => Rows.Any(row => row.Cells[column] != Cell.Empty))];
+        return this with
+        {
+            Columns = [.. kept.Select(column => Columns[column])],
+            Rows = [.. Rows.Select(row => row with { Cells = [.. kept.Select(column => row.Cells[column])] })],
+        };
+    }
+}
 
-internal sealed record Column(string Title, bool IsNumber = true);
+/// <param name="Kind">How its cells are set.</param>
+internal sealed record Column(string Title, ColumnKind Kind = ColumnKind.Number);
+
+internal enum ColumnKind
+{
+    Number,
+    Text,
+
+    /// <summary>Text that stays on one line.</summary>
+    Words,
+}
 
 /// <param name="IsOurs">To be found at a glance.</param>
 /// <param name="BeginsGroup">Set off from the row above.</param>

@@ -90,7 +90,12 @@ internal static class HtmlWriter
         cell.Detail is null ? null : new XElement("small", " ", cell.Detail),
         cell.MarkText is null ? null : new XElement("span", Class("mark " + ClassOf(cell.Mark)), " ", cell.MarkText));
 
-    private static XAttribute? ClassOf(Column column) => column.IsNumber ? Class("number") : null;
+    private static XAttribute? ClassOf(Column column) => column.Kind switch
+    {
+        ColumnKind.Number => Class("number"),
+        ColumnKind.Words => Class("short"),
+        _ => null,
+    };
 
     private static string ClassOf(Mark mark) => mark switch
     {

@@ -58,7 +58,7 @@ internal static class MarkdownWriter
     {
         text.Append($"\n{Escape(table.Caption)}\n\n");
         AppendRow(text, table.Columns.Select(column => Escape(column.Title)));
-        AppendRow(text, table.Columns.Select(column => column.IsNumber ? "--:" : "---"));
+        AppendRow(text, table.Columns.Select(column => column.Kind == ColumnKind.Number ? "--:" : "---"));
         foreach (Row row in table.Rows)
         {
             AppendRow(text, row.Cells.Select(cell => CellText(cell, row.IsOurs && cell == row.Cells[0])));

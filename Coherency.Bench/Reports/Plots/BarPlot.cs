@@ -54,13 +54,18 @@ internal sealed record BarPlot(string Title, string XTitle, IReadOnlyList<Bar> B
 
     private static IEnumerable<XElement> DrawBar(Bar bar, double y, Scale scale, bool isLogarithmic)
     {
-        string look = bar.IsOurs ? "ours" : bar.Note is null ? "peer" : "stale";
+        string look = (bar.IsOurs ? "ours" : "peer") + (bar.Note is null ? "" : " stale");
         double end = Place(scale, bar.Value.Median);
         yield return Svg.Label(bar.IsOurs ? "name ours" : "name", Left - 8, y + TextDrop, "end", bar.Name);
-        yield return isLogarithmic
-            ? Svg.Circle($"bar {look}", end, y, Thickness / 2)
-            : Svg.Rectangle($"bar {look}", Left, y - (Thickness / 2), Math.Max(1, end - Left), Thickness);
-        yield return Svg.Line("interval", Place(scale, bar.Value.Low), y, Place(scale, bar.Value.High), y);
+        XElement interval = Svg.Line("interval", Place(scale, bar.Value.Low), y, Place(scale, bar.Value.High), y);
+        XElement[] figure = isLogarithmic
+            ? [interval, Svg.Circle($"bar {look}", end, y, Thickness / 2.5)]
+            : [Svg.Rectangle($"bar {look}", Left, y - (Thickness / 2), Math.Max(1, end - Left), Thickness), interval];
+        foreach (XElement element in figure)
+        {
+            yield return element;
+        }
+
         string value = Readable.Number(bar.Value.Median);
         yield return Svg.Label(
             bar.Note is null ? "value" : "value stale",

@@ -11,6 +11,9 @@ internal sealed record Series(string Name, int Style, bool IsOurs, IReadOnlyList
 /// <summary>How something grows with something else: a line for each contender, named at its end.</summary>
 internal sealed record LinePlot(string Title, string XTitle, string YTitle, IReadOnlyList<Series> Series)
 {
+    /// <summary>How values of the horizontal axis are written.</summary>
+    public Func<double, string> XText { get; init; } = Readable.Short;
+
     private const double Width = 560;
     private const double Height = 330;
     private const double Left = 62;
@@ -38,7 +41,7 @@ internal sealed record LinePlot(string Title, string XTitle, string YTitle, IRea
             Describe(),
             DrawAxes(horizontal, vertical),
             Series.Select(series => DrawSeries(series, horizontal, vertical)),
-            DrawNames(vertical));
+            DrawNames(horizontal, vertical));
     }
 
     private Scale VerticalScale()
@@ -63,7 +66,7 @@ internal sealed record LinePlot(string Title, string XTitle, string YTitle, IRea
         {
             double x = PlaceX(horizontal, tick);
             yield return Svg.Line("axis", x, Bottom, x, Bottom + 4);
-            yield return Svg.Label("tick", x, Bottom + 18, "middle", Readable.Short(tick));
+            yield return Svg.Label("tick", x, Bottom + 18, "middle", XText(tick));
         }
 
         yield return Svg.Line("axis", Left, Bottom, Right, Bottom);
@@ -87,7 +90,7 @@ internal sealed record LinePlot(string Title, string XTitle, string YTitle, IRea
     }
 
     /// <summary>Names beside the ends of their lines, pushed apart where lines end close together.</summary>
-    private IEnumerable<XElement> DrawNames(Scale vertical)
+    private IEnumerable<XElement> DrawNames(Scale horizontal, Scale vertical)
     {
         Series[] fromTop = [.. Series.OrderBy(series => PlaceY(vertical, series.Points[^1].Y.Median))];
         double[] places = [.. fromTop.Select(series => PlaceY(vertical, series.Points[^1].Y.Median))];
@@ -103,12 +106,13 @@ internal sealed record LinePlot(string Title, string XTitle, string YTitle, IRea
             limit = places[i] - LabelHeight;
         }
 
-        return fromTop.SelectMany((series, i) => DrawName(series, PlaceY(vertical, series.Points[^1].Y.Median), places[i]));
+        return fromTop.SelectMany((series, i) => DrawName(
+            series, PlaceX(horizontal, series.Points[^1].X), PlaceY(vertical, series.Points[^1].Y.Median), places[i]));
     }
 
-    private static IEnumerable<XElement> DrawName(Series series, double lineEnd, double place) =>
+    private static IEnumerable<XElement> DrawName(Series series, double endX, double endY, double place) =>
     [
-        Svg.Line($"leader {LookOf(series)}", Right + 4, lineEnd, Right + 18, place),
+        Svg.Line($"leader {LookOf(series)}", endX + 8, endY, Right + 18, place),
         Svg.Label($"name {LookOf(series)}", Right + 22, place + TextDrop, "start", series.Name),
     ];
 
@@ -116,7 +120,7 @@ internal sealed record LinePlot(string Title, string XTitle, string YTitle, IRea
         $"colour-{series.Style % Colours} dash-{series.Style / Colours % Dashes}{(series.IsOurs ? " ours" : "")}";
 
     private string Describe() => $"{YTitle} by {XTitle}. " + string.Join(" ", Series.Select(series =>
-        $"{series.Name}: {string.Join(", ", series.Points.Select(point => $"{Readable.Number(point.Y.Median)} at {Readable.Short(point.X)}"))}."));
+        $"{series.Name}: {string.Join(", ", series.Points.Select(point => $"{Readable.Number(point.Y.Median)} at {XText(point.X)}"))}."));
 
     private static double PlaceX(Scale scale, double value) => Left + 8 + (scale.Place(value) * (Right - Left - 16));
 
