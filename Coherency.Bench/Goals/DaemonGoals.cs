@@ -33,21 +33,22 @@ internal static class DaemonGoals
         .. Operations.Select(operation => IsLinear(findings, operation)),
     ];
 
-    private static Goal IsFaster(Findings findings, (string Scenario, string Title) operation, double least) => Comparison.Judge(
+    private static Goal IsFaster(Findings findings, (string Scenario, string Title) operation, double least) => PeerRatio.Judge(
         least > 1 ? $"rate and p50 at least {Readable.Ratio(least)} times virtiofsd-rust" : "rate and p50 at least equal to virtiofsd-rust",
         operation.Title,
         least,
         WithRust(findings, operation.Scenario, Quantity.LatencyP50).Concat(WithRust(findings, operation.Scenario, Quantity.Rate)),
         NoRust);
 
-    private static Goal IsTailNoWorse(Findings findings, (string Scenario, string Title) operation) => Comparison.Judge(
+    private static Goal IsTailNoWorse(Findings findings, (string Scenario, string Title) operation) => PeerRatio.Judge(
         "p99 no worse than virtiofsd-rust", operation.Title, least: 1, WithRust(findings, operation.Scenario, Quantity.LatencyP99), NoRust);
 
-    private static IEnumerable<Comparison?> WithRust(Findings findings, string scenario, Quantity quantity) =>
+    private static IEnumerable<PeerRatio?> WithRust(Findings findings, string scenario, Quantity quantity) =>
         from situation in findings.OfScenario(BenchLevel.Daemon, scenario)
+        where situation.Conditions is { Queues: 1, Guests: 1 }
         let ours = OursIn(findings, situation, quantity)
         where ours is not null
-        select Comparison.WithBest(findings, situation, quantity, ours, ContenderNames.IsRust);
+        select PeerRatio.WithBest(findings, situation, quantity, ours, ContenderNames.IsRust);
 
     private static Goal IsLinear(Findings findings, (string Scenario, string Title) operation)
     {

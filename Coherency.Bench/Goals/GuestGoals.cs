@@ -11,7 +11,7 @@ internal static class GuestGoals
 
     private static readonly (string Scenario, string Title)[] NeverCompared = [(ScenarioNames.GitStatus, "git status, warm"), (ScenarioNames.Find, "find, warm")];
 
-    private static readonly (string Scenario, string Title)[] WithoutRequests = [.. NeverCompared, (ScenarioNames.MakeNoChange, "make without a change, warm")];
+    private static readonly (string Scenario, string Title)[] WithoutRequests = [.. NeverCompared, (ScenarioNames.MakeNothing, "make without a change, warm")];
 
     public static IEnumerable<Goal> Judge(Findings findings) =>
     [
@@ -27,7 +27,7 @@ internal static class GuestGoals
         least: 1,
         from situation in findings.OfLevel(BenchLevel.Guests)
         where situation.Conditions.Guests == 1 && findings.Find(situation, ContenderNames.Coherent, Quantity.Duration) is not null
-        select (situation, Comparison.WithBest(findings, situation, Quantity.Duration, ContenderNames.Coherent, ContenderNames.Always.Contains)),
+        select (situation, PeerRatio.WithBest(findings, situation, Quantity.Duration, ContenderNames.Coherent, ContenderNames.Always.Contains)),
         "not measured beside \"always\"");
 
     private static Goal[] FasterThanCorrectPeers(Findings findings) => OrNotMeasured(
@@ -36,7 +36,7 @@ internal static class GuestGoals
         FasterThanCorrect,
         from situation in findings.OfLevel(BenchLevel.Guests)
         where situation.Conditions.Guests > 1 && findings.Find(situation, ContenderNames.Coherent, Quantity.Duration) is not null
-        select (situation, Comparison.WithBest(
+        select (situation, PeerRatio.WithBest(
             findings,
             situation,
             Quantity.Duration,
@@ -45,22 +45,22 @@ internal static class GuestGoals
         "no peer that was looked at and never stale was measured");
 
     private static Goal[] OrNotMeasured(
-        string wanted, string subject, double least, IEnumerable<(Situation Situation, Comparison? Comparison)> programs, string missing)
+        string wanted, string subject, double least, IEnumerable<(Situation Situation, PeerRatio? PeerRatio)> programs, string missing)
     {
         Goal[] goals =
         [
             .. from program in programs
-               group program.Comparison by program.Situation.Title into comparisons
-               select Comparison.Judge(wanted, comparisons.Key, least, comparisons, missing),
+               group program.PeerRatio by program.Situation.Title into comparisons
+               select PeerRatio.Judge(wanted, comparisons.Key, least, comparisons, missing),
         ];
         return goals.Length > 0 ? goals : [Goal.NotMeasured(wanted, subject, "not measured")];
     }
 
-    private static Goal IsFasterThanNever(Findings findings, (string Scenario, string Title) program) => Comparison.Judge(
+    private static Goal IsFasterThanNever(Findings findings, (string Scenario, string Title) program) => PeerRatio.Judge(
         $"at least {FasterThanNever} times as fast as \"never\"",
         program.Title,
         FasterThanNever,
-        WarmAlone(findings, program.Scenario).Select(situation => Comparison.WithBest(
+        WarmAlone(findings, program.Scenario).Select(situation => PeerRatio.WithBest(
             findings, situation, Quantity.Duration, ContenderNames.Coherent, ContenderNames.Never.Contains)),
         "not measured beside \"never\"");
 

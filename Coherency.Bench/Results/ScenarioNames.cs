@@ -13,5 +13,5 @@ internal static class ScenarioNames
 
     public const string GitStatus = "git-status";
     public const string Find = "find";
-    public const string MakeNoChange = "make-no-change";
+    public const string MakeNothing = "make-nothing";
 }

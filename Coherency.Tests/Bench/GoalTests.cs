@@ -62,6 +62,13 @@ public class GoalTests
         Assert.Equal(state, Find(results, "the title of untar", "not slower").State);
     }
 
+    [Fact]
+    public void A_fast_wrong_answer_is_not_a_win()
+    {
+        MadeUpResults results = new MadeUpResults().Wrong("git-status", Coherent, 0.1).Program("git-status", RustNever, CacheState.Warm, 1, 100);
+        Assert.Equal(GoalState.Missed, Find(results, "git status, warm", "\"never\"").State);
+    }
+
     [Theory]
     [InlineData(10, GoalState.Met)]
     [InlineData(9.9, GoalState.Missed)]

@@ -38,6 +38,13 @@ internal sealed class MadeUpResults
         return this;
     }
 
+    public MadeUpResults Wrong(string scenario, string contender, double seconds)
+    {
+        _observations.Add(new Observation(
+            BenchLevel.Guests, scenario, TitleOf(scenario), new Conditions(State: CacheState.Warm), contender, Quantity.Duration, [seconds], Remarks.Wrong + "exit code 1"));
+        return this;
+    }
+
     public MadeUpResults Stale(string contender, int looks, int stale, string writer = "another guest")
     {
         _staleness.Add(new StalenessResult(contender, writer, looks, stale));

@@ -137,6 +137,20 @@ public class ReportTests
         Assert.Contains("the export went away", failed[0], StringComparison.Ordinal);
         Assert.EndsWith("not measured", failed[0], StringComparison.Ordinal);
         Assert.Contains("9p loose not measured", Page(Everything()).Descendants("th").Select(Text));
+        XElement missing = Page(Everything()).Descendants("table").Single(table => table.Element("caption")!.Value.Contains("could not be measured", StringComparison.Ordinal));
+        Assert.Contains("9p loose", missing.Descendants("th").Select(Text));
+    }
+
+    [Fact]
+    public void A_program_that_went_wrong_is_no_peer_to_be_compared_with()
+    {
+        BenchResults results = new MadeUpResults()
+            .Program("find", Coherent, CacheState.Warm, 1, 1)
+            .Program("find", RustNever, CacheState.Warm, 1, 6)
+            .Wrong("find", RustAlways, 0.1)
+            .Build();
+        Assert.Contains("6.00", Row(results, Coherent));
+        Assert.Contains(Row(results, RustAlways), cell => cell.EndsWith("wrong result", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -63,14 +63,17 @@ internal sealed class Findings
     public IEnumerable<string> RemarksOn(Situation situation, string contender) =>
         _observations[situation].Where(found => found.Contender == contender).Select(found => found.Remark).OfType<string>().Distinct();
 
+    /// <summary>The program did not do what it should have done, in some round.</summary>
+    public bool IsWrong(Situation situation, string contender) => RemarksOn(situation, contender).Any(Remarks.SaysWrong);
+
     public IEnumerable<StalenessResult> StalenessOf(string contender) => Staleness.Where(result => result.Contender == contender && result.Looks > 0);
 
     /// <summary>It was looked at, and every look saw what was true. Who was not looked at has not shown that.</summary>
     public bool IsNeverStale(string contender) => StalenessOf(contender).Any() && StalenessOf(contender).All(result => result.Stale == 0);
 
-    /// <summary>The contender that did best among some; null when none of them was measured.</summary>
+    /// <summary>The contender that did best among some, and right; null when none of them was measured.</summary>
     public string? FindBest(Situation situation, Quantity quantity, Func<string, bool> isOne) => Contenders
-        .Where(contender => isOne(contender) && Find(situation, contender, quantity) is not null)
+        .Where(contender => isOne(contender) && !IsWrong(situation, contender) && Find(situation, contender, quantity) is not null)
         .Select(contender => (Contender: contender, Find(situation, contender, quantity)!.Value.Median))
         .OrderBy(entry => quantity.IsLargerBetter() ? -entry.Median : entry.Median)
         .FirstOrDefault().Contender;

@@ -95,9 +95,10 @@ internal static class Readable
             yield return conditions.Guests == 1 ? "one guest" : $"{Count(conditions.Guests)} guests";
         }
 
-        if (conditions.Size > 0)
+        // The titles of programs say how many files they see.
+        if (conditions.Size > 0 && level == BenchLevel.Daemon)
         {
-            yield return $"size {Count(conditions.Size)}";
+            yield return $"{Count(conditions.Size)} inodes";
         }
     }
 

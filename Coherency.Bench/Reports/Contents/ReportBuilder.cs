@@ -103,7 +103,7 @@ internal static class ReportBuilder
 
     private static IEnumerable<Block> Scenario(Findings findings, Situation[] situations)
     {
-        yield return new Heading(situations[0].Title);
+        yield return new Heading(ScenarioTable.TitleOf(situations));
         IReadOnlyList<Plot> plots = new ScenarioPlots(findings, situations).Draw();
         if (plots.Count > 0)
         {

@@ -64,10 +64,15 @@ internal sealed class ScenarioPlots(Findings findings, IReadOnlyList<Situation> 
             .. from contender in findings.ContendersOf(situation.Level)
                let found = findings.Find(situation, contender, Quantity.Duration)
                where found is not null
-               select new Bar(contender, found.Value, ContenderNames.IsOurs(contender), StaleMark.Of(findings, contender) is null ? null : "stale"),
+               select new Bar(contender, found.Value, ContenderNames.IsOurs(contender), NoteOn(situation, contender)),
         ];
         return new Plot(title, new BarPlot(title, "time, s", bars).Draw());
     }
+
+    private string? NoteOn(Situation situation, string contender) =>
+        findings.IsWrong(situation, contender) ? "wrong"
+        : StaleMark.Of(findings, contender) is not null ? "stale"
+        : null;
 
     private int StyleOf(string contender) => findings.ContendersOf(situations[0].Level).ToList().IndexOf(contender);
 }

@@ -39,8 +39,11 @@ internal sealed class ScenarioTable
     public DataTable Build() => new(Caption, [.. Columns()], [.. _situations.SelectMany(Rows)]);
 
     private string Caption => _ratios.Length == 0
-        ? _situations[0].Title
-        : $"{_situations[0].Title}. Medians with 95 % intervals; ratios say how many times better a line is ({string.Join(" / ", _compared.Select(Readable.Name))}): 1.00 and more is at least as good.";
+        ? TitleOf(_situations)
+        : $"{TitleOf(_situations)}. Medians with 95 % intervals; ratios say how many times better a line is ({string.Join(" / ", _compared.Select(Readable.Name))}): 1.00 and more is at least as good.";
+
+    /// <summary>One title in most scenarios; where a number in it varies, all.</summary>
+    public static string TitleOf(IReadOnlyList<Situation> situations) => string.Join(", ", situations.Select(situation => situation.Title).Distinct());
 
     private IEnumerable<(string Title, Func<Situation, Quantity, string?> Other)> AllRatios() =>
     [
@@ -98,12 +101,13 @@ internal sealed class ScenarioTable
         }
     }
 
-    /// <summary>A stale contender is marked at the first of its figures.</summary>
+    /// <summary>A contender that was stale, or with which the program went wrong, is marked at the first of its figures.</summary>
     private Cell TakenCell(Situation situation, string contender, Quantity quantity, bool isFirst)
     {
         Cell cell = Measured(situation, contender, quantity) ?? Cell.Empty;
-        string? stale = isFirst && cell.Text.Length > 0 ? StaleMark.Of(_findings, contender) : null;
-        return stale is null ? cell : cell with { Mark = Mark.Bad, MarkText = stale };
+        string?[] marks = [_findings.IsWrong(situation, contender) ? "wrong result" : null, StaleMark.Of(_findings, contender)];
+        string mark = string.Join("; ", marks.OfType<string>());
+        return isFirst && cell.Text.Length > 0 && mark.Length > 0 ? cell with { Mark = Mark.Bad, MarkText = mark } : cell;
     }
 
     private Cell? Measured(Situation situation, string contender, Quantity quantity)

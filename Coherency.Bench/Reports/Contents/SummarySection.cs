@@ -15,7 +15,22 @@ internal static class SummarySection
         (BenchLevel.Daemon, Quantity.Rate, "Daemons under a guest in user space, operations a second"),
     ];
 
-    public static IReadOnlyList<Block> Build(Findings findings) => [.. Tables.SelectMany(table => Build(findings, table.Level, table.Quantity, table.Caption))];
+    public static IReadOnlyList<Block> Build(Findings findings) =>
+        [.. Tables.SelectMany(table => Build(findings, table.Level, table.Quantity, table.Caption)), .. Missing(findings)];
+
+    /// <summary>Who was to be measured and was not, and why.</summary>
+    private static IEnumerable<Block> Missing(Findings findings)
+    {
+        ContenderDescription[] missing =
+            [.. findings.Runs.SelectMany(run => run.Contenders.Where(contender => run.Observations.All(found => found.Contender != contender.Name)))];
+        if (missing.Length > 0)
+        {
+            yield return new DataTable(
+                "Contenders that could not be measured",
+                [new Column("contender", ColumnKind.Words), new Column("why", ColumnKind.Text)],
+                [.. missing.Select(contender => new Row([new Cell(contender.Name), new Cell(contender.Version)]))]);
+        }
+    }
 
     private static IEnumerable<Block> Build(Findings findings, BenchLevel level, Quantity quantity, string caption)
     {
