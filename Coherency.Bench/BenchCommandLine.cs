@@ -8,6 +8,6 @@ internal static class BenchCommandLine
 {
     public static RootCommand Create() => new("Measures virtio-fs daemons against each other, and what a version table costs.")
     {
-        RunCommand.Create(), CompareCommand.Create(), TableCommand.Create(),
+        RunCommand.Create(), ReportCommand.Create(), CompareCommand.Create(), TableCommand.Create(),
     };
 }

@@ -83,11 +83,15 @@ internal static class RunCommand
 
     private static readonly Option<string?> Json = new("--json") { Description = "Write the results to this file as JSON." };
 
+    private static readonly Option<string?> Html = new("--html") { Description = "Write a report to this file: a page that needs nothing else." };
+
+    private static readonly Option<string?> Markdown = new("--markdown") { Description = "Write a report to this file as Markdown tables." };
+
     public static Command Create()
     {
         Command command = new("run", "Measure daemons against each other, in turns, on directories of the same content.")
         {
-            Suite, Rows, Depths, Queues, Guests, Seconds, Rounds, Inodes, Spin, Coherencyd, Virtiofsd, Added, Without, WorkDirectory, Json,
+            Suite, Rows, Depths, Queues, Guests, Seconds, Rounds, Inodes, Spin, Coherencyd, Virtiofsd, Added, Without, WorkDirectory, Json, Html, Markdown,
         };
         command.SetAction(Execute);
         return command;
@@ -145,6 +149,8 @@ internal static class RunCommand
         {
             ResultsFile.Write(results, json);
         }
+
+        ReportFiles.Write([results], arguments.GetValue(Html), arguments.GetValue(Markdown));
     }
 
     private static void CheckDirectory(string path)

@@ -10,13 +10,15 @@ public class ReaderBenchmarks
     private VersionTableWriter _writer = null!;
     private VersionTableReader _reader = null!;
     private VersionSample _sample;
-    private readonly byte[] _name = "a-file-name.txt"u8.ToArray();
+    private VersionSample _earlierSample;
 
     [GlobalSetup]
     public void Open()
     {
         _writer = TableOf("reader");
         _reader = VersionTableReader.Open($"/proc/self/fd/{_writer.Fd}");
+        _earlierSample = _reader.Sample(SlotKey.Inode(12345));
+        _writer.Move([SlotKey.Inode(12345)]);
         _sample = _reader.Sample(SlotKey.Inode(12345));
     }
 
@@ -27,14 +29,29 @@ public class ReaderBenchmarks
         _writer.Dispose();
     }
 
-    [Benchmark(Description = "check: may this cached answer be used?")]
-    public bool Check() => _reader.IsCurrent(SlotKey.Inode(12345), _sample);
+    [Benchmark(Description = "check of a cached answer: it may be used")]
+    public bool CheckHit() => _reader.IsCurrent(SlotKey.Inode(12345), _sample);
 
-    [Benchmark(Description = "hash of a name of 15 bytes")]
-    public SlotKey Hash() => SlotKey.Name(0x123456789ABCDEF0, _name);
+    [Benchmark(Description = "check of a cached answer: it is stale")]
+    public bool CheckMiss() => _reader.IsCurrent(SlotKey.Inode(12345), _earlierSample);
 
     internal static VersionTableWriter TableOf(string tag) =>
         VersionTableWriter.CreateAnonymous(new VersionTableDescription(tag, 1, VersionTableLayout.DefaultSlotCount, 1000));
+}
+
+/// <summary>Finding a name's slot.</summary>
+public class HashBenchmarks
+{
+    private byte[] _name = [];
+
+    [Params(1, 15, 64, 255)]
+    public int NameBytes { get; set; }
+
+    [GlobalSetup]
+    public void Open() => _name = [.. Enumerable.Range(0, NameBytes).Select(i => (byte)('a' + (i % 26)))];
+
+    [Benchmark(Description = "hash of a name")]
+    public SlotKey Hash() => SlotKey.Name(0x123456789ABCDEF0, _name);
 }
 
 /// <summary>The daemon's side: what a change costs beside its system call.</summary>
@@ -57,6 +74,36 @@ public class WriterBenchmarks
     }
 }
 
+/// <summary>What a guest that comes and goes costs.</summary>
+public class AttachBenchmarks
+{
+    private ShareGroup _group = null!;
+    private TableView _view = null!;
+
+    [GlobalSetup]
+    public void Open()
+    {
+        _group = new ShareGroup();
+        _view = AttachedGuests.ViewOf(_group, "attach");
+    }
+
+    [GlobalCleanup]
+    public void Close() => _view.Dispose();
+
+    [Benchmark(Description = "create a view of 2 MiB and free it")]
+    public void CreateView()
+    {
+        using TableView view = AttachedGuests.ViewOf(_group, "create");
+    }
+
+    [Benchmark(Description = "attach and detach a guest")]
+    public bool AttachAndDetach()
+    {
+        _ = _view.TryAttach(out _);
+        return _view.Detach();
+    }
+}
+
 /// <summary>A group with guests that are attached.</summary>
 public abstract class AttachedGuests
 {
@@ -73,9 +120,11 @@ public abstract class AttachedGuests
         }
     }
 
+    internal static TableView ViewOf(ShareGroup group, string tag) => new(group, ReaderBenchmarks.TableOf(tag));
+
     protected void Attach(int guests)
     {
-        _views = [.. Enumerable.Range(0, guests).Select(i => new TableView(Group, ReaderBenchmarks.TableOf($"v{i}")))];
+        _views = [.. Enumerable.Range(0, guests).Select(i => ViewOf(Group, $"v{i}"))];
         foreach (TableView view in _views)
         {
             view.TryAttach(out _);
@@ -110,8 +159,8 @@ public class ThreadBenchmarks : AttachedGuests
     [GlobalSetup]
     public void Open() => Attach(10);
 
-    [Benchmark(Description = "a change of one slot, each thread", OperationsPerInvoke = ChangesPerThread)]
-    public void Change() => Parallel.For(0, Threads, new ParallelOptions { MaxDegreeOfParallelism = Threads }, thread =>
+    [Benchmark(Description = "a change of one slot, each thread, ten guests attached", OperationsPerInvoke = ChangesPerThread)]
+    public void ConcurrentChange() => Parallel.For(0, Threads, new ParallelOptions { MaxDegreeOfParallelism = Threads }, thread =>
     {
         for (int i = 0; i < ChangesPerThread; i++)
         {

@@ -9,6 +9,11 @@ internal static class SuiteParts
     public static IReadOnlyList<ISuitePart> Build(SuiteDefinition suite, IReadOnlyList<Contender> contenders, BenchSettings settings)
     {
         List<ISuitePart> parts = [];
+        if (suite.Levels.HasFlag(SuiteLevels.Table))
+        {
+            parts.AddRange([new TablePart(), new SlotSharingPart()]);
+        }
+
         if (suite.Levels.HasFlag(SuiteLevels.Daemon))
         {
             AddDaemonParts(parts, suite.Daemon, contenders, settings);
