@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Diagnostics;
 
 namespace Coherency.Tests;

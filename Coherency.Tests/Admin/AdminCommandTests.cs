@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Text.Json;
 using Coherency.Daemon.Commands.Admin;
 using Coherency.Tests.Daemon;

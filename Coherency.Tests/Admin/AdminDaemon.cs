@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Admin;

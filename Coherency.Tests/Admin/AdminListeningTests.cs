@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Net.Sockets;
 using Coherency.Tests.Daemon;
 

@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Fuse;
 using Coherency.Guest;
 using Coherency.Tests.Daemon;

@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Coherency.Core.Fuse;

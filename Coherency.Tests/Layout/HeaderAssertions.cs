@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;

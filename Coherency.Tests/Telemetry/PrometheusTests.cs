@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;

@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;

@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using System.Globalization;
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;

@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Fuse;
 using Xunit;
 using Xunit.Abstractions;
