@@ -30,7 +30,7 @@ internal static class TableCommand
             .WithArtifactsPath(Path.Combine(Path.GetTempPath(), $"coherency-bench-{Environment.ProcessId}"))
             .WithOptions(ConfigOptions.JoinSummary | ConfigOptions.DisableLogFile);
         BenchmarkDotNet.Reports.Summary[] summaries = BenchmarkRunner.Run(
-            [typeof(ReaderBenchmarks), typeof(WriterBenchmarks), typeof(ViewBenchmarks), typeof(ThreadBenchmarks)], config);
+            [typeof(ReaderBenchmarks), typeof(WriterBenchmarks), typeof(ViewBenchmarks), typeof(ThreadBenchmarks), typeof(LimitBenchmarks), typeof(WakeBenchmarks)], config);
         foreach (BenchmarkDotNet.Reports.Summary summary in summaries)
         {
             MarkdownExporter.Console.ExportToLog(summary, ConsoleLogger.Default);

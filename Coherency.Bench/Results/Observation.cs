@@ -37,7 +37,7 @@ public sealed record Conditions(int Depth = 0, int Queues = 1, int Guests = 1, C
 /// <summary>What one contender was found to take in one scenario, under the same conditions as all others.</summary>
 /// <param name="Scenario">Name on the command line, such as <c>lookup</c> or <c>git-status</c>.</param>
 /// <param name="Title">For people, such as <c>LOOKUP</c> or <c>git status of 20,000 files</c>.</param>
-/// <param name="Samples">One per round, in the unit of the quantity.</param>
+/// <param name="Samples">One per round, in the unit of the quantity; none where the contender could not be measured, and the remark says why.</param>
 /// <param name="Remark">What a reader must know beside the figure; null for nothing.</param>
 public sealed record Observation(
     BenchLevel Level,
