@@ -1,6 +1,3 @@
-using System.CommandLine;
 using Coherency.Bench;
-using Coherency.Bench.Microbenchmarks;
 
-RootCommand root = new("Measures virtio-fs daemons from a guest in user space: no virtual machine takes part.") { RunCommand.Create(), TableCommand.Create() };
-return root.Parse(args).Invoke();
+return BenchCommandLine.Create().Parse(args).Invoke();

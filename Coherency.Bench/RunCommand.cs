@@ -3,50 +3,53 @@ using System.Globalization;
 using Coherency.Bench.Contenders;
 using Coherency.Bench.Measurement;
 using Coherency.Bench.Reports;
+using Coherency.Bench.Results;
+using Coherency.Bench.Suites;
 using Coherency.Bench.Workloads;
-using Coherency.Guest.Fuse;
 
 namespace Coherency.Bench;
 
 /// <summary><c>coherency-bench run</c>: its options and what they mean.</summary>
 internal static class RunCommand
 {
-    private const int ReplyTimeoutMs = 30_000;
+    private const int Failed = 1;
     private const int WrongUsage = 2;
+    private const int Interrupted = 130;
 
-    private static readonly Option<string> Rows = new("--rows")
+    private static readonly Option<string> Suite = new("--suite")
     {
-        Description = "Operations to measure, separated by commas: " + string.Join(", ", WorkloadRow.All.Select(row => row.Name)) + ".",
-        DefaultValueFactory = _ => string.Join(',', WorkloadRow.All.Select(row => row.Name)),
+        Description = "What to measure: " + string.Join("; ", SuiteDefinition.All.Select(suite => $"{suite.Name} ({suite.Description})")) + ".",
+        DefaultValueFactory = _ => SuiteDefinition.All[0].Name,
+        HelpName = "NAME",
     };
 
-    private static readonly Option<string> Depths = new("--depth")
+    private static readonly Option<string?> Rows = new("--rows")
     {
-        Description = "Operations in flight, separated by commas.",
-        DefaultValueFactory = _ => "1,32",
+        Description = $"Of the daemon's level only these, separated by commas, and no other level: {DaemonScenario.Names}.",
     };
 
-    private static readonly Option<double> Seconds = new("--seconds")
-    {
-        Description = "Time for each row, depth and daemon, in seconds.",
-        DefaultValueFactory = _ => 2,
-    };
+    private static readonly Option<string?> Depths = new("--depth") { Description = "Operations in flight for each queue, separated by commas, instead of the suite's." };
+
+    private static readonly Option<string?> Queues = new("--queues") { Description = "Request queues of each guest, separated by commas, instead of the suite's." };
+
+    private static readonly Option<string?> Guests = new("--guests") { Description = "Guests at the same time, separated by commas, instead of the suite's." };
+
+    private static readonly Option<double?> Seconds = new("--seconds") { Description = "Time for each scenario, depth and daemon, in seconds, instead of the suite's." };
 
     private static readonly Option<int> Rounds = new("--rounds")
     {
-        Description = "Interleaved rounds that the time is divided into.",
-        DefaultValueFactory = _ => 5,
+        Description = "Interleaved rounds that the time is divided into; each gives one sample, and compare needs about ten.",
+        DefaultValueFactory = _ => 10,
     };
 
-    private static readonly Option<int> Inodes = new("--inodes")
+    private static readonly Option<int?> Inodes = new("--inodes")
     {
-        Description = "Files to look up for the memory figure; 0 leaves it out. Peers hold a file descriptor for each.",
-        DefaultValueFactory = _ => 15_000,
+        Description = "Files to look up for memory and for the latency among many, instead of the suite's; 0 leaves it out. Peers hold a descriptor for each.",
     };
 
     private static readonly Option<int> Spin = new("--spin")
     {
-        Description = "Poll that many microseconds for a reply before sleeping on the interrupt.",
+        Description = "Poll that many microseconds for a reply before sleeping on the interrupt, where each queue has a processor on both sides.",
         DefaultValueFactory = _ => 1000,
     };
 
@@ -62,13 +65,13 @@ internal static class RunCommand
 
     private static readonly Option<string[]> Added = new("--contender")
     {
-        Description = "NAME=COMMAND: another daemon, or another command for a known name. {socket} and {dir} are replaced. May be repeated.",
+        Description = "NAME=COMMAND: another daemon, or another command for a known name. {dir} and {socket} are replaced; {guests} by --guest NAME=SOCKET for each guest, {queues} by their number. May be repeated.",
         DefaultValueFactory = _ => [],
     };
 
     private static readonly Option<string[]> Without = new("--without")
     {
-        Description = "Leave a daemon out by its name. May be repeated.",
+        Description = "Leave a daemon out by its name, with or without its mode. May be repeated.",
         DefaultValueFactory = _ => [],
     };
 
@@ -80,13 +83,11 @@ internal static class RunCommand
 
     private static readonly Option<string?> Json = new("--json") { Description = "Write the results to this file as JSON." };
 
-    private static readonly Option<string?> Markdown = new("--markdown") { Description = "Write the results to this file as Markdown tables." };
-
     public static Command Create()
     {
         Command command = new("run", "Measure daemons against each other, in turns, on directories of the same content.")
         {
-            Rows, Depths, Seconds, Rounds, Inodes, Spin, Coherencyd, Virtiofsd, Added, Without, WorkDirectory, Json, Markdown,
+            Suite, Rows, Depths, Queues, Guests, Seconds, Rounds, Inodes, Spin, Coherencyd, Virtiofsd, Added, Without, WorkDirectory, Json,
         };
         command.SetAction(Execute);
         return command;
@@ -96,12 +97,14 @@ internal static class RunCommand
     {
         try
         {
-            BenchSettings settings = ReadSettings(arguments);
-            IReadOnlyList<Contender> contenders = ContenderList.Build(
-                arguments.GetValue(Coherencyd), arguments.GetValue(Virtiofsd), arguments.GetRequiredValue(Added), arguments.GetRequiredValue(Without));
-            BenchReport report = Measure(settings, contenders, arguments.GetRequiredValue(WorkDirectory));
-            Publish(report, arguments);
-            return 0;
+            SuiteOutcome outcome = Run(arguments);
+            ConsoleSummary.Write(outcome.Results);
+            foreach (string failure in outcome.Failures)
+            {
+                Console.Error.WriteLine($"not finished: {failure}");
+            }
+
+            return outcome.Failures.Count > 0 ? Failed : 0;
         }
         catch (ArgumentException e)
         {
@@ -111,62 +114,107 @@ internal static class RunCommand
         catch (Exception e) when (e is IOException or TimeoutException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(e.Message);
-            return 1;
+            return Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("interrupted; nothing was written, and the daemons and trees are gone");
+            return Interrupted;
         }
     }
 
-    private static BenchReport Measure(BenchSettings settings, IReadOnlyList<Contender> contenders, string parent)
+    private static SuiteOutcome Run(ParseResult arguments)
     {
-        string directory = Directory.CreateDirectory(Path.Combine(parent, $"coherency-bench-{Environment.ProcessId}")).FullName;
-        try
-        {
-            return new BenchRun(settings, contenders, directory).Run();
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        SuiteDefinition suite = ReadSuite(arguments);
+        BenchSettings settings = new(suite.Seconds, arguments.GetRequiredValue(Rounds), arguments.GetRequiredValue(Spin));
+        ContenderSet contenders = ContenderList.Build(
+            arguments.GetValue(Coherencyd), arguments.GetValue(Virtiofsd), arguments.GetRequiredValue(Added), arguments.GetRequiredValue(Without));
+        IReadOnlyList<ISuitePart> parts = SuiteParts.Build(suite, contenders.Present, settings);
+        CheckDirectory(arguments.GetRequiredValue(WorkDirectory));
+        using Interruption interruption = new();
+        SuiteRunner runner = new(suite.Name, parts, contenders, arguments.GetRequiredValue(WorkDirectory));
+        SuiteOutcome outcome = ProgressDisplay.Run(runner.Steps, beginStep => runner.Run(beginStep, interruption.Token));
+        Publish(outcome.Results, arguments);
+        return outcome;
     }
 
-    private static void Publish(BenchReport report, ParseResult arguments)
+    /// <summary>Before anything is shown: what was measured for an hour is on the disk then, whatever the terminal does.</summary>
+    private static void Publish(BenchResults results, ParseResult arguments)
     {
-        ConsoleReport.Write(report);
         if (arguments.GetValue(Json) is { } json)
         {
-            JsonReport.Write(report, json);
-        }
-
-        if (arguments.GetValue(Markdown) is { } markdown)
-        {
-            MarkdownReport.Write(report, markdown);
+            ResultsFile.Write(results, json);
         }
     }
 
-    private static BenchSettings ReadSettings(ParseResult arguments)
+    private static void CheckDirectory(string path)
     {
-        BenchSettings settings = new(
-            arguments.GetRequiredValue(Seconds),
-            arguments.GetRequiredValue(Rounds),
-            [.. List(arguments.GetRequiredValue(Depths)).Select(ParseDepth)],
-            [.. List(arguments.GetRequiredValue(Rows)).Select(FindRow)],
-            arguments.GetRequiredValue(Inodes),
-            new WaitPolicy(arguments.GetRequiredValue(Spin), ReplyTimeoutMs));
-        bool enoughInodes = settings.Inodes == 0 || settings.Inodes >= 2 * BenchTree.InodesPerDirectory;
-        return settings.Seconds > 0 && settings.Rounds > 0 && enoughInodes
-            ? settings
-            : throw new ArgumentException($"--seconds and --rounds are more than 0, --inodes is 0 or at least {2 * BenchTree.InodesPerDirectory}");
+        if (!Directory.Exists(path))
+        {
+            throw new ArgumentException($"--directory: there is no directory {path}");
+        }
     }
 
-    private static string[] List(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    /// <summary>The suite that is named, with what the other options say instead.</summary>
+    private static SuiteDefinition ReadSuite(ParseResult arguments)
+    {
+        SuiteDefinition suite = SuiteDefinition.Find(arguments.GetRequiredValue(Suite));
+        double seconds = arguments.GetValue(Seconds) ?? suite.Seconds;
+        int inodes = arguments.GetValue(Inodes) ?? suite.Daemon.Inodes;
+        Check(seconds > 0 && double.IsFinite(seconds), $"--seconds is more than 0, not {seconds.ToString(CultureInfo.InvariantCulture)}");
+        Check(arguments.GetRequiredValue(Rounds) is > 0 and <= RoundsMax, $"--rounds is between 1 and {RoundsMax}, not {arguments.GetRequiredValue(Rounds)}");
+        Check(arguments.GetRequiredValue(Spin) >= 0, $"--spin is 0 or more, not {arguments.GetRequiredValue(Spin)}");
+        Check(inodes == 0 || inodes >= InodesMin, $"--inodes is 0 or at least {InodesMin}, not {inodes}");
+        suite = ReadTrials(arguments, suite with { Seconds = seconds });
+        return suite with { Daemon = suite.Daemon with { Inodes = arguments.GetValue(Rows) is null || arguments.GetValue(Inodes) > 0 ? inodes : 0 } };
+    }
 
-    private static int ParseDepth(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int depth) && depth is >= 1 and <= DepthMax
-            ? depth
-            : throw new ArgumentException($"a depth is between 1 and {DepthMax}, not {text}");
+    private const int RoundsMax = 1000;
+    private const int InodesMin = 2 * InodeTree.FilesPerDirectory;
 
-    private const int DepthMax = 32;
+    private static SuiteDefinition ReadTrials(ParseResult arguments, SuiteDefinition suite)
+    {
+        int[]? depths = ReadNumbers(arguments, Depths, DaemonPlan.DepthMax);
+        int[]? queues = ReadNumbers(arguments, Queues, DaemonPlan.QueuesMax);
+        int[]? guests = ReadNumbers(arguments, Guests, DaemonPlan.GuestsMax);
+        IReadOnlyList<DaemonTrials> trials = suite.Daemon.Trials;
+        if (arguments.GetValue(Rows) is { } rows)
+        {
+            trials = [new DaemonTrials(Topology.Single, [.. List(rows, Rows).Select(DaemonScenario.Find)], [1, 32])];
+            suite = suite with { Levels = SuiteLevels.Daemon };
+        }
 
-    private static WorkloadRow FindRow(string name) =>
-        WorkloadRow.All.FirstOrDefault(row => row.Name == name)
-        ?? throw new ArgumentException($"there is no row {name}; there are {string.Join(", ", WorkloadRow.All.Select(row => row.Name))}");
+        if (queues is not null || guests is not null)
+        {
+            Topology[] topologies = [.. (queues ?? [1]).SelectMany(_ => guests ?? [1], (queue, guest) => new Topology(queue, guest))];
+            DaemonScenario[] scenarios = [.. trials.SelectMany(trial => trial.Scenarios).Distinct()];
+            int[] all = [.. trials.SelectMany(trial => trial.Depths).Distinct()];
+            trials = [.. topologies.Select(topology => new DaemonTrials(topology, scenarios, all))];
+        }
+
+        trials = [.. trials.Select(trial => trial with { Depths = depths ?? trial.Depths })];
+        return suite with { Daemon = suite.Daemon with { Trials = trials } };
+    }
+
+    private static int[]? ReadNumbers(ParseResult arguments, Option<string?> option, int max) =>
+        arguments.GetValue(option) is { } text ? [.. List(text, option).Select(word => ParseNumber(word, option, max))] : null;
+
+    private static int ParseNumber(string text, Option option, int max) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= max
+            ? number
+            : throw new ArgumentException($"{option.Name} is between 1 and {max}, not {text}");
+
+    private static string[] List(string text, Option option)
+    {
+        string[] words = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return words.Length > 0 ? words : throw new ArgumentException($"{option.Name}: nothing is named");
+    }
+
+    private static void Check(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            throw new ArgumentException(otherwise);
+        }
+    }
 }

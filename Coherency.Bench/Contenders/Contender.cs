@@ -3,11 +3,37 @@ using System.Diagnostics;
 namespace Coherency.Bench.Contenders;
 
 /// <summary>A daemon to measure.</summary>
-/// <param name="Command">With <c>{socket}</c> and <c>{dir}</c>.</param>
+/// <param name="Command">
+/// With <c>{dir}</c> and either <c>{socket}</c>, for a daemon of one guest, or <c>{guests}</c>, which becomes
+/// <c>--guest NAME=SOCKET</c> for each. <c>{queues}</c> is the number of request queues; a command without it has one.
+/// </param>
 /// <param name="VersionCommand">Prints its version; null when nobody knows how.</param>
-public sealed record Contender(string Name, string Command, string? VersionCommand = null)
+/// <param name="Attaches">The guests say that they consult the version table, so that changes by others move slots of theirs.</param>
+internal sealed record Contender(string Name, string Command, string? VersionCommand = null, bool Attaches = false)
 {
     private const int VersionTimeoutMs = 10_000;
+
+    /// <summary>One process for all guests; otherwise each guest has a daemon of its own on the same tree.</summary>
+    public bool ServesManyGuests => Command.Contains("{guests}", StringComparison.Ordinal);
+
+    /// <summary>The name as part of a path.</summary>
+    public string FileName => Name.Replace(' ', '-').Replace('/', '-');
+
+    private bool TakesQueues => Command.Contains("{queues}", StringComparison.Ordinal);
+
+    /// <summary>Why it cannot be measured so; null when it can.</summary>
+    public string? RefusalOf(Topology topology) =>
+        topology.Queues > 1 && !TakesQueues ? "it has one request queue" : null;
+
+    /// <summary>What a reader must know of how it was measured; null for nothing.</summary>
+    public string? RemarkOn(Topology topology) =>
+        topology.Guests > 1 && !ServesManyGuests ? $"{topology.Guests} daemons on one tree, one for each guest" : null;
+
+    /// <summary>
+    /// Is there a difference to the same daemon without the table? With one guest there is none: nobody else's cache has to
+    /// learn of a change, and this client caches nothing itself.
+    /// </summary>
+    public bool IsWorthMeasuring(Topology topology) => !Attaches || topology.Guests > 1;
 
     /// <summary>The first line of what the version command prints.</summary>
     public string ReadVersion()
@@ -25,3 +51,7 @@ public sealed record Contender(string Name, string Command, string? VersionComma
         return line ?? "not told";
     }
 }
+
+/// <summary>Who is measured, and who would have been but is not installed.</summary>
+/// <param name="Missing">With the reason where a version would stand.</param>
+internal sealed record ContenderSet(IReadOnlyList<Contender> Present, IReadOnlyList<Results.ContenderDescription> Missing);

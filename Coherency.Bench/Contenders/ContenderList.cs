@@ -1,56 +1,80 @@
+using Coherency.Bench.Results;
 using Coherency.Guest.Daemons;
 
 namespace Coherency.Bench.Contenders;
 
-/// <summary>Decides who is measured. The first is the one that the others are compared with.</summary>
-public static class ContenderList
+/// <summary>Decides who is measured; ours come first.</summary>
+internal static class ContenderList
 {
-    private const string OursName = "coherencyd";
+    private const string OursAuto = "coherencyd auto";
+    private const string OursCoherent = "coherencyd coherent";
+    private const string PeerInC = "virtiofsd-c auto";
+    private const string PeerInRust = "virtiofsd-rust auto";
 
     /// <param name="coherencydPath">coherencyd.dll or a published coherencyd; null to look beside this program.</param>
     /// <param name="virtiofsdPath">Rust virtiofsd; null to take the one that eng/vm/prepare fetched, if it did.</param>
     /// <param name="added">NAME=COMMAND each; replaces a default of the same name.</param>
-    /// <param name="without">Names to leave out.</param>
-    /// <exception cref="ArgumentException">Nobody is left, or a definition has no '='.</exception>
-    public static IReadOnlyList<Contender> Build(string? coherencydPath, string? virtiofsdPath, IEnumerable<string> added, IReadOnlyCollection<string> without)
+    /// <param name="without">Names to leave out; the name of a program without its mode stands for all its modes.</param>
+    /// <exception cref="ArgumentException">Nobody is left, a definition is not one, or a name is nobody's.</exception>
+    public static ContenderSet Build(string? coherencydPath, string? virtiofsdPath, IEnumerable<string> added, IReadOnlyList<string> without)
     {
-        List<Contender> contenders = [.. FindDefaults(coherencydPath, virtiofsdPath ?? PeerDaemons.PreparedRustVirtiofsdPath)];
+        List<Contender> contenders = [];
+        List<ContenderDescription> missing = [];
+        AddOurs(coherencydPath ?? FindOurs(), contenders, missing);
+        AddPeers(virtiofsdPath ?? PeerDaemons.PreparedRustVirtiofsdPath, contenders, missing);
         foreach (Contender contender in added.Select(Parse))
         {
+            missing.RemoveAll(known => known.Name == contender.Name);
             int index = contenders.FindIndex(known => known.Name == contender.Name);
-            if (index >= 0)
-            {
-                contenders[index] = contender;
-            }
-            else
-            {
-                contenders.Add(contender);
-            }
+            contenders.Insert(index < 0 ? contenders.Count : index, contender);
+            contenders.RemoveAll(known => known.Name == contender.Name && !ReferenceEquals(known, contender));
         }
 
-        contenders.RemoveAll(contender => without.Contains(contender.Name));
-        return contenders.Count > 0 ? contenders : throw new ArgumentException("no daemon to measure: give one with --contender NAME=COMMAND");
+        CheckNames(without, [.. contenders.Select(contender => contender.Name), .. missing.Select(contender => contender.Name)]);
+        contenders.RemoveAll(contender => without.Any(name => IsMeant(contender.Name, name)));
+        missing.RemoveAll(contender => without.Any(name => IsMeant(contender.Name, name)));
+        return contenders.Count > 0
+            ? new ContenderSet(contenders, missing)
+            : throw new ArgumentException("no daemon to measure: give one with --contender NAME=COMMAND");
     }
 
-    private static IEnumerable<Contender> FindDefaults(string? coherencydPath, string virtiofsdPath)
+    private static void AddOurs(string? path, List<Contender> contenders, List<ContenderDescription> missing)
     {
-        string? ours = coherencydPath ?? FindOurs();
-        if (ours is not null)
+        if (path is null)
         {
-            string program = ours.EndsWith(".dll", StringComparison.Ordinal) ? $"dotnet {ours}" : ours;
-            yield return new Contender(OursName, $"{program} serve --shared-dir {{dir}} --guest bench={{socket}} --cache auto", $"{program} --version");
+            missing.Add(NotInstalled(OursAuto, "build Coherency.Daemon, or give --coherencyd PATH"));
+            return;
+        }
+
+        string program = path.EndsWith(".dll", StringComparison.Ordinal) ? $"dotnet \"{path}\"" : $"\"{path}\"";
+        string serve = $"{program} serve --shared-dir {{dir}} {{guests}} --num-request-queues {{queues}} --cache";
+        string version = path.EndsWith(".dll", StringComparison.Ordinal) ? $"dotnet {path} --version" : $"{path} --version";
+        contenders.Add(new Contender(OursAuto, $"{serve} auto", version));
+        contenders.Add(new Contender(OursCoherent, $"{serve} coherent", version, Attaches: true));
+    }
+
+    private static void AddPeers(string virtiofsdPath, List<Contender> contenders, List<ContenderDescription> missing)
+    {
+        if (File.Exists(virtiofsdPath))
+        {
+            contenders.Add(new Contender(PeerInRust, PeerDaemons.RustVirtiofsdCommand(virtiofsdPath), $"{virtiofsdPath} --version"));
+        }
+        else
+        {
+            missing.Add(NotInstalled(PeerInRust, $"no {virtiofsdPath}: run eng/vm/prepare, or give --virtiofsd PATH"));
         }
 
         if (PeerDaemons.HasCVirtiofsd)
         {
-            yield return new Contender("virtiofsd-c", PeerDaemons.CVirtiofsdCommand, $"{PeerDaemons.CVirtiofsdPath} --version");
+            contenders.Add(new Contender(PeerInC, PeerDaemons.CVirtiofsdCommand, $"{PeerDaemons.CVirtiofsdPath} --version"));
         }
-
-        if (File.Exists(virtiofsdPath))
+        else
         {
-            yield return new Contender("virtiofsd-rust", PeerDaemons.RustVirtiofsdCommand(virtiofsdPath), $"{virtiofsdPath} --version");
+            missing.Add(NotInstalled(PeerInC, $"no {PeerDaemons.CVirtiofsdPath}: install qemu-system-common of Debian 12"));
         }
     }
+
+    private static ContenderDescription NotInstalled(string name, string remedy) => new(name, $"not installed ({remedy})", []);
 
     /// <summary>Beside this program, as published, or where the same build put the daemon.</summary>
     private static string? FindOurs()
@@ -63,8 +87,22 @@ public static class ContenderList
     private static Contender Parse(string definition)
     {
         int equals = definition.IndexOf('=', StringComparison.Ordinal);
-        return equals > 0
-            ? new Contender(definition[..equals], definition[(equals + 1)..])
-            : throw new ArgumentException($"a contender is NAME=COMMAND, not {definition}");
+        string name = equals > 0 ? definition[..equals] : "";
+        string command = definition[(equals + 1)..];
+        bool hasSocket = command.Contains("{socket}", StringComparison.Ordinal) || command.Contains("{guests}", StringComparison.Ordinal);
+        return name.Length > 0 && hasSocket && command.Contains("{dir}", StringComparison.Ordinal)
+            ? new Contender(name, command)
+            : throw new ArgumentException($"--contender is NAME=COMMAND, with {{dir}} and {{socket}} or {{guests}} in the command, not {definition}");
     }
+
+    private static void CheckNames(IReadOnlyList<string> without, string[] known)
+    {
+        foreach (string name in without.Where(name => !known.Any(contender => IsMeant(contender, name))))
+        {
+            throw new ArgumentException($"--without: there is no {name}; there are {string.Join(", ", known)}");
+        }
+    }
+
+    private static bool IsMeant(string contender, string name) =>
+        contender == name || contender.StartsWith(name + " ", StringComparison.Ordinal);
 }

@@ -1,5 +1,6 @@
 using Coherency.Bench.Measurement;
-using Coherency.Bench.Workloads;
+using Coherency.Core.Fuse;
+using Coherency.Core.Versioning;
 using Coherency.Guest;
 using Coherency.Guest.Daemons;
 using Coherency.Guest.Fuse;
@@ -7,52 +8,87 @@ using Coherency.Guest.VhostUser;
 
 namespace Coherency.Bench.Contenders;
 
-/// <summary>A running daemon with its own directory and a guest connected to it.</summary>
-public sealed class ContenderSession : IDisposable
+/// <summary>A contender's running daemon, or daemons, with the guests that are connected to it.</summary>
+internal sealed class ContenderSession : IDisposable
 {
-    private readonly DaemonProcess _daemon;
-    private readonly VirtioFsGuest _guest;
+    private readonly List<DaemonProcess> _daemons = [];
+    private readonly List<VirtioFsGuest> _guests = [];
 
-    /// <param name="directory">Of the session's own: the share and the socket are made in it.</param>
-    /// <param name="inodes">Files for the memory row to make in the share.</param>
-    public ContenderSession(Contender contender, string directory, int inodes, WaitPolicy wait)
+    /// <param name="share">The directory that is shared.</param>
+    /// <param name="sockets">A directory of the contender's own, for sockets and version tables.</param>
+    /// <param name="slots">Requests in flight per queue, at most.</param>
+    /// <exception cref="IOException">A daemon did not start, or refused a guest.</exception>
+    public ContenderSession(Contender contender, Topology topology, string share, string sockets, int slots, WaitPolicy wait)
     {
         Contender = contender;
-        string share = Directory.CreateDirectory(Path.Combine(directory, "share")).FullName;
-        BenchTree.LayOut(share);
-        BenchTree.LayOutInodes(share, inodes);
-        _daemon = DaemonProcess.Start(contender.Command, Path.Combine(directory, "sock"), share);
+        Topology = topology;
+        string[] paths = [.. Enumerable.Range(0, topology.Guests).Select(guest => Path.Combine(sockets, $"sock{guest}"))];
         try
         {
-            _guest = VirtioFsGuest.Connect(_daemon.SocketPath, new FrontendOptions { RequestQueues = 0 }, new FuseConnectionOptions { Wait = wait });
-            ProcessIds = ProcessUsage.FindTree(_daemon.ProcessId);
+            StartDaemons(paths, share);
+            FrontendOptions frontend = new() { RequestQueues = topology.Queues, MemoryBytes = MemoryOf(topology.Queues * slots) };
+            FuseConnectionOptions fuse = new() { SlotsPerQueue = slots, Wait = wait };
+            Array.ForEach(paths, path => _guests.Add(VirtioFsGuest.Connect(path, frontend, fuse)));
+            Attach();
+
+            // A virtiofsd serves from a child that it starts when its guest connects.
+            ProcessIds = [.. _daemons.SelectMany(daemon => ProcessUsage.FindTree(daemon.ProcessId))];
         }
         catch
         {
-            _daemon.Dispose();
+            Dispose();
             throw;
         }
     }
 
     public Contender Contender { get; }
 
-    /// <summary>The command as it was run.</summary>
-    public string Command => _daemon.Command;
+    public Topology Topology { get; }
 
-    /// <summary>The daemon's processes.</summary>
-    public IReadOnlyCollection<int> ProcessIds { get; }
+    /// <summary>The commands as they were run.</summary>
+    public IReadOnlyList<string> Commands => [.. _daemons.Select(daemon => daemon.Command)];
 
-    /// <summary>What the daemon printed.</summary>
-    public IReadOnlyCollection<string> Log => _daemon.Log;
+    /// <summary>The processes of all daemons.</summary>
+    public IReadOnlyCollection<int> ProcessIds { get; } = [];
 
-    public FuseClient Fuse => _guest.Fuse;
-
-    /// <summary>The queue that is measured: one, since a peer has no more.</summary>
-    public RequestQueue Queue => _guest.Connection.RequestQueues[0];
+    public IReadOnlyList<VirtioFsGuest> Guests => _guests;
 
     public void Dispose()
     {
-        _guest.Dispose();
-        _daemon.Dispose();
+        _guests.ForEach(guest => guest.Dispose());
+        _daemons.ForEach(daemon => daemon.Dispose());
+        _guests.Clear();
+        _daemons.Clear();
+    }
+
+    private void StartDaemons(string[] paths, string share)
+    {
+        string command = Contender.Command.Replace("{queues}", $"{Topology.Queues}", StringComparison.Ordinal);
+        if (Contender.ServesManyGuests)
+        {
+            string guests = string.Join(' ', paths.Select((path, guest) => $"--guest \"bench{guest}={path}\""));
+            _daemons.Add(DaemonProcess.Start(command.Replace("{guests}", guests, StringComparison.Ordinal), paths[0], share));
+        }
+        else
+        {
+            Array.ForEach(paths, path => _daemons.Add(DaemonProcess.Start(command, path, share)));
+        }
+    }
+
+    /// <summary>From then on the daemon moves slots of each guest's table when another one changes something.</summary>
+    private void Attach()
+    {
+        foreach (VirtioFsGuest guest in Contender.Attaches ? _guests : [])
+        {
+            guest.Fuse.GetXattr(NodeId.Root, VersionTableLayout.AttachAttribute);
+        }
+    }
+
+    /// <summary>Guest memory for so many slots, each with its data, and for the rings; pages that nobody touches cost nothing.</summary>
+    private static long MemoryOf(int slots)
+    {
+        const long SlotBytes = (1 << 20) + (64 << 10);
+        const long Rest = 64 << 20;
+        return (slots * SlotBytes) + Rest;
     }
 }

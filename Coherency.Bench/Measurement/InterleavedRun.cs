@@ -1,101 +1,54 @@
 using Coherency.Bench.Contenders;
+using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
-using Coherency.Guest.Fuse;
 
 namespace Coherency.Bench.Measurement;
 
 /// <summary>
-/// Measures one row at one depth: round by round, each contender in turn for an equal slice of time, so that what disturbs the
-/// machine disturbs all of them.
+/// Measures one scenario at one depth: round by round, each contender in turn for an equal slice of time, so that what disturbs
+/// the machine disturbs all of them.
 /// </summary>
-public sealed class InterleavedRun(BenchSettings settings)
+internal sealed class InterleavedRun(BenchSettings settings, CancellationToken interrupted)
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(150);
+    /// <summary>Lets the daemons and this client compile what the scenario needs.</summary>
+    private static readonly TimeSpan WarmUpMax = TimeSpan.FromMilliseconds(300);
 
-    private readonly Dictionary<string, LatencyRecorder> _recorders = [];
+    private readonly List<LatencyRecorder> _recorders = [];
 
-    public RowResult Measure(WorkloadRow row, int depth, IReadOnlyList<ContenderSession> sessions)
+    /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
+    public IReadOnlyList<Observation> Measure(DaemonScenario scenario, int depth, IReadOnlyList<ContenderSession> sessions)
     {
-        Tally[] tallies = [.. sessions.Select(session => Begin(row, depth, session))];
-        TimeSpan slice = TimeSpan.FromSeconds(settings.Seconds / settings.Rounds);
+        Topology topology = sessions[0].Topology;
+        while (_recorders.Count < topology.Drivers)
+        {
+            _recorders.Add(new LatencyRecorder(settings.LatenciesMax));
+        }
+
+        Trial[] trials = [.. sessions.Select(session => new Trial(session, scenario, depth, _recorders, settings))];
+        RunRound(trials, settings.Slice < WarmUpMax ? settings.Slice : WarmUpMax, counts: false);
         for (int round = 0; round < settings.Rounds; round++)
         {
-            foreach (Tally tally in tallies)
-            {
-                tally.RunSlice(slice);
-            }
+            RunRound(trials, settings.Slice, counts: true);
         }
 
-        return new RowResult(row.Name, row.Title, depth, [.. tallies.Select(tally => tally.Finish())]);
+        return [.. trials.Zip(sessions).SelectMany(pair => pair.First.Finish(RemarkOn(pair.Second)))];
     }
 
-    private Tally Begin(WorkloadRow row, int depth, ContenderSession session)
+    private void RunRound(Trial[] trials, TimeSpan slice, bool counts)
     {
-        if (!_recorders.TryGetValue(session.Contender.Name, out LatencyRecorder? recorder))
+        foreach (Trial trial in trials)
         {
-            _recorders[session.Contender.Name] = recorder = new LatencyRecorder(settings.LatenciesMax);
+            interrupted.ThrowIfCancellationRequested();
+            trial.RunSlice(slice, counts);
         }
-
-        IWorkload workload = row.Create(session.Fuse, depth);
-        LaneRunner runner = new(session.Queue, workload, depth, settings.Wait);
-        runner.Run(WarmUp, recorder);
-        recorder.Clear();
-        return new Tally(session, workload, runner, recorder);
     }
 
-    /// <summary>One contender's sums over the rounds.</summary>
-    private sealed class Tally(ContenderSession session, IWorkload workload, LaneRunner runner, LatencyRecorder recorder)
+    private static string? RemarkOn(ContenderSession session)
     {
-        private readonly List<double> _roundP50s = [];
-        private long _operations;
-        private long _requests;
-        private long _cpuNanoseconds;
-        private TimeSpan _elapsed;
-
-        public void RunSlice(TimeSpan duration)
-        {
-            int from = recorder.Count;
-            long cpuBefore = ProcessUsage.ReadCpu(session.ProcessIds);
-            Slice slice = runner.Run(duration, recorder);
-            _cpuNanoseconds += ProcessUsage.ReadCpu(session.ProcessIds) - cpuBefore;
-            _operations += slice.Operations;
-            _requests += slice.Requests;
-            _elapsed += slice.Elapsed;
-            _roundP50s.Add(LatencyRecorder.PercentileMicroseconds(Sorted(from), 0.5));
-        }
-
-        public ContenderResult Finish()
-        {
-            runner.Finish();
-            workload.Finish();
-            long[] sorted = Sorted(from: 0);
-            return new ContenderResult(
-                session.Contender.Name,
-                LatencyRecorder.PercentileMicroseconds(sorted, 0.50),
-                LatencyRecorder.PercentileMicroseconds(sorted, 0.99),
-                _operations / _elapsed.TotalSeconds,
-                _requests / _elapsed.TotalSeconds,
-                _cpuNanoseconds / 1e3 / _requests,
-                _operations,
-                _roundP50s);
-        }
-
-        private long[] Sorted(int from)
-        {
-            long[] latencies = recorder.ToArray(from);
-            Array.Sort(latencies);
-            return latencies;
-        }
+        string? sleeps = BenchSettings.Polls(session.Topology)
+            ? null
+            : $"the client's {session.Topology.Drivers} threads sleep until a reply comes, on {Environment.ProcessorCount} processors";
+        string[] remarks = [.. new[] { session.Contender.RemarkOn(session.Topology), sleeps }.OfType<string>()];
+        return remarks.Length > 0 ? string.Join("; ", remarks) : null;
     }
-}
-
-/// <summary>How to measure.</summary>
-/// <param name="Seconds">Time per row, depth and contender, divided into rounds.</param>
-/// <param name="Inodes">Files to look up for the memory row; 0 for none.</param>
-public sealed record BenchSettings(double Seconds, int Rounds, IReadOnlyList<int> Depths, IReadOnlyList<WorkloadRow> Rows, int Inodes, WaitPolicy Wait)
-{
-    private const int LatenciesPerSecondMax = 4_000_000;
-
-    /// <summary>More than a row can produce in its time.</summary>
-    public int LatenciesMax => (int)Math.Ceiling(Seconds * LatenciesPerSecondMax);
 }

@@ -9,13 +9,13 @@ namespace Coherency.Bench.Measurement;
 /// <param name="Operations">Completed.</param>
 /// <param name="Requests">Sent and answered; an operation may be several.</param>
 /// <param name="Elapsed">From the first request to the last reply.</param>
-public readonly record struct Slice(long Operations, long Requests, TimeSpan Elapsed);
+internal readonly record struct Slice(long Operations, long Requests, TimeSpan Elapsed);
 
 /// <summary>
 /// Keeps as many operations in flight as there are lanes, from one thread on one queue, and records how long each took from its
 /// first request to its last reply. Nothing is allocated between the start and the end of a slice.
 /// </summary>
-public sealed class LaneRunner
+internal sealed class LaneRunner
 {
     private readonly RequestQueue _queue;
     private readonly IWorkload _workload;
@@ -50,6 +50,7 @@ public sealed class LaneRunner
     public Slice Run(TimeSpan duration, LatencyRecorder recorder)
     {
         _operations = _requests = 0;
+        _active = 0;
         long start = Stopwatch.GetTimestamp();
         long end = start + (long)(duration.TotalSeconds * Stopwatch.Frequency);
         for (int lane = 0; lane < _slots.Length; lane++)
@@ -78,13 +79,15 @@ public sealed class LaneRunner
         return new Slice(_operations, _requests, Stopwatch.GetElapsedTime(start, now));
     }
 
-    /// <summary>Gives the slots back.</summary>
+    /// <summary>Gives the slots back; what is still in flight, after a failure, is waited for.</summary>
     public void Finish()
     {
         foreach (RequestSlot slot in _slots)
         {
             _queue.Release(slot);
         }
+
+        _queue.Drain();
     }
 
     private void BeginOperation(int lane, long now)
@@ -98,7 +101,7 @@ public sealed class LaneRunner
 
     private void Continue(RequestSlot slot, long now, bool goesOn, LatencyRecorder recorder)
     {
-        if (slot.ReadError() is not Errno.None and var errno)
+        if (slot.ReadError() is not Errno.None and var errno && !_workload.Permits(slot.Opcode, errno))
         {
             throw new FuseException(slot.Opcode, errno);
         }

@@ -6,7 +6,7 @@ namespace Coherency.Bench.Measurement;
 /// Keeps every latency in an array made beforehand, so that percentiles are exact and recording allocates nothing. When the
 /// array is full the run must end: dropping values would bend the percentiles.
 /// </summary>
-public sealed class LatencyRecorder(int capacity)
+internal sealed class LatencyRecorder(int capacity)
 {
     private readonly long[] _ticks = new long[capacity];
 
@@ -18,20 +18,15 @@ public sealed class LatencyRecorder(int capacity)
 
     public void Clear() => Count = 0;
 
-    /// <summary>A copy of what was recorded since <paramref name="from"/>, in <see cref="Stopwatch"/> ticks.</summary>
-    public long[] ToArray(int from = 0) => _ticks[from..Count];
+    /// <summary>What was recorded, in <see cref="Stopwatch"/> ticks.</summary>
+    public ReadOnlySpan<long> Recorded => _ticks.AsSpan(0, Count);
 
     /// <summary>
     /// The smallest recorded latency that at least the fraction <paramref name="quantile"/> of all do not exceed, in
-    /// microseconds; 0 when there are none. <paramref name="sorted"/> is in ascending order.
+    /// microseconds. <paramref name="sorted"/> is in ascending order and not empty.
     /// </summary>
     public static double PercentileMicroseconds(long[] sorted, double quantile)
     {
-        if (sorted.Length == 0)
-        {
-            return 0;
-        }
-
         int rank = (int)Math.Ceiling(quantile * sorted.Length);
         return sorted[Math.Clamp(rank, 1, sorted.Length) - 1] * 1e6 / Stopwatch.Frequency;
     }

@@ -7,7 +7,7 @@ namespace Coherency.Bench.Measurement;
 /// <param name="CpuNanoseconds">Time on a processor so far.</param>
 /// <param name="AnonymousBytes">Resident memory of its own: guest memory, which it shares, and program files are not in it.</param>
 /// <param name="OpenFiles">File descriptors.</param>
-public readonly record struct ProcessUsage(long CpuNanoseconds, long AnonymousBytes, int OpenFiles)
+internal readonly record struct ProcessUsage(long CpuNanoseconds, long AnonymousBytes, int OpenFiles)
 {
     private const int BytesPerKilobyte = 1024;
     private const long NanosecondsPerSecond = 1_000_000_000;

@@ -5,7 +5,8 @@ namespace Coherency.Bench.Suites;
 /// <summary>What the parts of a run share: where they may work, whom they tell of their progress, and where their findings go.</summary>
 /// <param name="workDirectory">Of this run alone; it is removed at the end.</param>
 /// <param name="beginStep">Shows the name of the step that begins; throws <see cref="OperationCanceledException"/> when the user interrupted the run.</param>
-internal sealed class SuiteRun(string workDirectory, Action<string> beginStep)
+/// <param name="interrupted">For steps that take long: cancelled when the user interrupted the run.</param>
+internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, CancellationToken interrupted = default)
 {
     private readonly List<Observation> _observations = [];
     private readonly List<ContenderDescription> _contenders = [];
@@ -13,6 +14,9 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep)
 
     /// <summary>Where a part makes its files; the file system is the one that is measured.</summary>
     public string WorkDirectory { get; } = workDirectory;
+
+    /// <summary>Cancelled when the user interrupted the run.</summary>
+    public CancellationToken Interrupted { get; } = interrupted;
 
     public IReadOnlyList<Observation> Observations => _observations;
 

@@ -1,39 +1,30 @@
 using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
 using Coherency.Guest.Fuse;
 
 namespace Coherency.Bench.Workloads;
 
 /// <summary>
-/// One row of the table: an operation that a client repeats, made of one or more requests. At depth N there are N lanes, each
-/// at its own operation; a lane's next request is written when the reply to the one before is in its slot.
+/// An operation that a client repeats, made of one or more requests. At depth N there are N lanes, each at its own operation; a
+/// lane's next request is written when the reply to the one before is in its slot.
 /// </summary>
-public interface IWorkload
+internal interface IWorkload
 {
     /// <summary>
     /// Writes the lane's next request, or returns false when the operation is complete. Called with step 0 to begin; from then
-    /// on the slot holds the successful reply to the request before. Must not allocate.
+    /// on the slot holds the reply to the request before. Must not allocate.
     /// </summary>
     bool WriteNext(int lane, int step, RequestSlot slot);
+
+    /// <summary>Is that error an answer that the operation counts on? Any other ends the measurement.</summary>
+    bool Permits(FuseOpcode opcode, Errno errno) => false;
 
     /// <summary>Gives back what the lanes hold.</summary>
     void Finish();
 }
 
-/// <summary>A row: its name on the command line and in the table, and how its workload comes to be.</summary>
-/// <param name="Name">Short, for <c>--rows</c>.</param>
-/// <param name="Title">For the table.</param>
-/// <param name="Create">Prepares the share for so many lanes; the tree was laid out by <see cref="BenchTree"/>.</param>
-public sealed record WorkloadRow(string Name, string Title, Func<FuseClient, int, IWorkload> Create)
-{
-    /// <summary>All rows, in the order of the table.</summary>
-    public static readonly IReadOnlyList<WorkloadRow> All =
-    [
-        new("getattr", "GETATTR", (fuse, _) => new GetAttrWorkload(fuse)),
-        new("lookup", "LOOKUP", (fuse, _) => new LookupWorkload(fuse)),
-        new("open-read", "OPEN + READ 4 KiB + RELEASE", (fuse, lanes) => new OpenReadWorkload(fuse, lanes)),
-        new("create-unlink", "CREATE + UNLINK + RELEASE", (fuse, lanes) => new CreateUnlinkWorkload(fuse, lanes)),
-        new("readdirplus", "READDIRPLUS of 1,000 entries", (fuse, lanes) => new ReadDirPlusWorkload(fuse, lanes)),
-        new("seq-read", "READ 1 MiB, sequential", (fuse, _) => new StreamWorkload(fuse, FuseOpcode.Read)),
-        new("seq-write", "WRITE 1 MiB, sequential", (fuse, _) => new StreamWorkload(fuse, FuseOpcode.Write)),
-    ];
-}
+/// <summary>Where a workload works.</summary>
+/// <param name="Fuse">The guest; requests to prepare the workload go through it, before and after measuring.</param>
+/// <param name="Lanes">Operations in flight.</param>
+/// <param name="Driver">Number of the thread that drives it, over all guests and queues: names that a workload makes hold it, since all work in one tree.</param>
+internal sealed record WorkloadContext(FuseClient Fuse, int Lanes, int Driver);
