@@ -13,6 +13,8 @@ internal static class FileWorkloads
             _ => $"{Fio} --name=read --readonly --filename=data.bin --rw=randread --bs=4k --size={TestTree.DataBytes} --io_size=8m --randseed=1",
             _ => "0 8192")
         {
+            IsForData = true,
+
             // Of fio's terse format: the error, and KiB read.
             Verify = "grep '^3;' /run/output | cut -d ';' --output-delimiter=' ' -f 5,6",
         },
@@ -22,6 +24,7 @@ internal static class FileWorkloads
             _ => $"{Fio} --name=write --filename=written.bin --rw=write --bs=128k --size={TestTree.DataBytes} --end_fsync=1",
             _ => $"{TestTree.DataBytes}")
         {
+            IsForData = true,
             Prepare = "rm -f written.bin",
             Verify = "stat -c %s written.bin",
             IsRepeatable = false,
@@ -38,9 +41,9 @@ internal static class FileWorkloads
         },
         new(
             "stress-ng",
-            _ => "stress-ng: dentry, rename, dir, link",
+            _ => "stress-ng: dentry, rename, dir",
             _ => "mkdir -p stress && stress-ng --temp-path stress --dentry 1 --dentry-ops 500 --dentries 100"
-                + " --rename 1 --rename-ops 500 --dir 1 --dir-ops 200 --dir-dirs 100 --link 1 --link-ops 100 --timeout 0",
+                + " --rename 1 --rename-ops 500 --dir 1 --dir-ops 200 --dir-dirs 100 --timeout 0",
             _ => "0")
         {
             Verify = "ls stress | wc -l",

@@ -11,8 +11,12 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
     private const string FirstGuest = "a";
     private const string SecondGuest = "b";
 
-    // Enough for the caches of the largest tree; a guest uses what it needs of it.
-    private const int MemoryMiB = 512;
+    // Enough for the caches of the largest tree; the second guest has little to remember.
+    private const int FirstGuestMiB = 512;
+    private const int SecondGuestMiB = 192;
+
+    // Guests of all contenders are up at the same time: each keeps the translated code of its kernel and a compiler, no more.
+    private const int TranslationMiB = 96;
 
     private readonly List<string> _commands = [];
     private GuestMachine? _second;
@@ -88,16 +92,29 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
             Name = guest,
             Image = image,
             WorkFolder = WorkFolder,
-            MemoryMiB = MemoryMiB,
+            MemoryMiB = guest == FirstGuest ? FirstGuestMiB : SecondGuestMiB,
+            TranslationMiB = TranslationMiB,
             MemoryFile = MemoryFileOf(guest),
             MonitorSocket = Path.Combine(WorkFolder, guest + ".monitor"),
         });
         // The root file system is the first disk, whatever others there are.
         settings = settings with { MoreArguments = [.. Disk(image.Disk, "readonly=on"), .. settings.MoreArguments] };
-        VirtualMachine machine = await VirtualMachine.BootAsync(settings);
-        GuestMachine result = new(machine, MountCommand(guest), await CountAsync(machine));
-        await result.MountAsync();
-        return result;
+        return await MountInAsync(await VirtualMachine.BootAsync(settings));
+    }
+
+    private async Task<GuestMachine> MountInAsync(VirtualMachine machine)
+    {
+        try
+        {
+            GuestMachine guest = new(machine, MountCommand(machine.Name), await CountAsync(machine));
+            await guest.MountAsync();
+            return guest;
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>In memory, as guests' memory is; the name holds this process, and a number for the contender.</summary>

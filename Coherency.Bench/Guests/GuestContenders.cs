@@ -24,23 +24,38 @@ internal static class GuestContenders
     ];
 
     /// <summary>Makes a contender by its name; nothing is started yet.</summary>
-    /// <param name="program">The command that starts coherencyd.</param>
-    /// <exception cref="ArgumentException">Nobody has that name.</exception>
+    /// <param name="coherencydPath">coherencyd.dll or a published coherencyd, if there is one.</param>
     /// <exception cref="IOException">It is not on this machine; the message says what to do.</exception>
-    public static GuestBed Make(string name, string workFolder, string program)
+    public static GuestBed Make(string name, string workFolder, string? coherencydPath)
     {
         string[] words = name.Split(' ');
         string cache = words[^1];
         return words[0] switch
         {
-            _ when !Names.Contains(name) => throw new ArgumentException($"no contender is called '{name}'; there are: {string.Join(", ", Names)}"),
-            "coherencyd" => new CoherencydBed(name, workFolder, program, cache, VersionOf($"{program} --version")),
+            "coherencyd" => MakeOurs(name, workFolder, cache, coherencydPath),
             "virtiofsd-rust" => new VhostUserBed(name, workFolder, RustCommand(cache), VersionOf($"{PeerDaemons.PreparedRustVirtiofsdPath} --version")),
             "virtiofsd-c" => new VhostUserBed(name, workFolder, CCommand(cache), VersionOf($"{PeerDaemons.CVirtiofsdPath} --version")),
             "9p" => new NinePBed(name, workFolder, cache, VersionOf($"{VirtualMachineImage.Bench.Qemu} --version")),
             "nfs" => new NfsBed(name, workFolder, VersionOf($"{VirtualMachineImage.Bench.NfsServer} -v")),
             _ => new DiskBed(name, workFolder, VersionOf($"{VirtualMachineImage.Bench.Qemu} --version")),
         };
+    }
+
+    /// <summary>Those of a name; a program's name without its mode stands for all its modes.</summary>
+    /// <exception cref="ArgumentException">Nobody has that name.</exception>
+    public static IReadOnlyList<string> Find(string name)
+    {
+        string[] found = [.. Names.Where(known => ContenderList.IsMeant(known, name))];
+        return found.Length > 0 ? found : throw new ArgumentException($"--contenders: there is no {name}; there are {string.Join(", ", Names)}");
+    }
+
+    private static CoherencydBed MakeOurs(string name, string workFolder, string cache, string? path)
+    {
+        if (path is null)
+            throw new FileNotFoundException("build Coherency.Daemon, or give --coherencyd PATH");
+        bool isLibrary = path.EndsWith(".dll", StringComparison.Ordinal);
+        string program = isLibrary ? $"dotnet \"{path}\"" : $"\"{path}\"";
+        return new CoherencydBed(name, workFolder, program, cache, VersionOf(isLibrary ? $"dotnet {path} --version" : $"{path} --version"));
     }
 
     private static string RustCommand(string cache)

@@ -19,7 +19,16 @@ internal sealed record GuestWorkload(string Name, Func<TestTree, string> Title, 
     /// <summary>Its result does not change when a second guest works elsewhere in the tree, so that it is measured like that too.</summary>
     public bool IsMeasuredBesideOthers { get; init; }
 
+    /// <summary>It is about file content rather than names.</summary>
+    public bool IsForData { get; init; }
+
     /// <summary>In the order in which they are run: the cheap ones first.</summary>
     public static IReadOnlyList<GuestWorkload> All { get; } =
         [.. GitWorkloads.Cheap, .. TreeWorkloads.Cheap, .. BuildWorkloads.All, .. FileWorkloads.All, .. TreeWorkloads.Dear, .. GitWorkloads.Dear];
+
+    public static string Names { get; } = string.Join(", ", All.Select(workload => workload.Name));
+
+    /// <exception cref="ArgumentException">There is none of that name.</exception>
+    public static GuestWorkload Find(string name) =>
+        All.FirstOrDefault(workload => workload.Name == name) ?? throw new ArgumentException($"--workloads: there is no {name}; there are {Names}");
 }

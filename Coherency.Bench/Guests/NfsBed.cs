@@ -29,8 +29,9 @@ internal sealed class NfsBed(string name, string workFolder, string version) : G
         HostShell.Run($"ip netns delete {Namespace} 2>/dev/null || true");
     }
 
+    // By the kernel itself (-i): the usual helper looks for services that a guest without a network has not.
     protected override string MountCommand(string guest) =>
-        $"mount -t nfs4 -o vers=4.2,proto=tcp,sec=sys {AddressOf(guest, 1)}:/share {GuestMachine.MountPoint}";
+        $"mount -i -t nfs4 -o vers=4.2,proto=tcp,sec=sys,addr={AddressOf(guest, 1)},clientaddr={AddressOf(guest, 2)} {AddressOf(guest, 1)}:/share {GuestMachine.MountPoint}";
 
     protected override async Task StartServerAsync()
     {

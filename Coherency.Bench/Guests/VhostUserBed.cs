@@ -1,6 +1,6 @@
+using Coherency.Bench.Measurement;
 using Coherency.Guest.Daemons;
 using Coherency.Guest.VirtualMachines;
-using Coherency.Bench.Measurement;
 
 namespace Coherency.Bench.Guests;
 

@@ -5,26 +5,39 @@ using Coherency.Guest.VirtualMachines;
 namespace Coherency.Bench.Suites;
 
 /// <summary>Level 3: programs in virtual machines. All contenders are up at the same time and take turns.</summary>
-internal sealed class GuestsPart(GuestsSettings settings) : ISuitePart
+internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISuitePart
 {
     private readonly List<GuestBed> _beds = [];
     private readonly Findings _findings = new();
 
-    public int Steps => settings.Contenders.Count * (1 + Turns + (settings.Looks > 0 ? 1 : 0));
+    public int Steps => plan.Contenders.Count * (1 + Turns + (plan.Looks > 0 ? 1 : 0));
 
-    private int Turns => settings.Rounds * settings.Workloads.Sum(workload => workload.IsMeasuredBesideOthers ? 2 : 1);
+    private int Turns => plan.Rounds * plan.Workloads.Sum(workload => workload.IsMeasuredBesideOthers ? 2 : 1);
 
-    public void Run(SuiteRun run) => RunAsync(run).GetAwaiter().GetResult();
+    /// <exception cref="IOException">What the guests need is not there, or one of them ended; the message says what to do.</exception>
+    public void Run(SuiteRun run)
+    {
+        try
+        {
+            RunAsync(run).GetAwaiter().GetResult();
+        }
+        catch (VirtualMachineException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
 
     private async Task RunAsync(SuiteRun run)
     {
         try
         {
-            TestTree tree = TestTree.Create(Path.Combine(run.WorkDirectory, "template"), settings.Files);
-            foreach (string name in settings.Contenders)
+            // Before any work: it says what to run when the guest is not there.
+            _ = VirtualMachineImage.Bench;
+            TestTree tree = TestTree.Create(Path.Combine(run.WorkDirectory, "template"), plan.Files);
+            foreach (string name in plan.Contenders)
                 await SetUpAsync(run, name, tree);
             WorkloadRunner runner = new(tree, _findings);
-            for (int round = 0; round < settings.Rounds; round++)
+            for (int round = 0; round < plan.Rounds; round++)
                 await RunRoundAsync(run, runner);
             await LookForStaleAnswersAsync(run);
         }
@@ -42,7 +55,7 @@ internal sealed class GuestsPart(GuestsSettings settings) : ISuitePart
         run.BeginStep($"booting a guest of {name}");
         try
         {
-            GuestBed bed = GuestContenders.Make(name, Path.Combine(run.WorkDirectory, name.Replace(' ', '-')), settings.Coherencyd);
+            GuestBed bed = GuestContenders.Make(name, Path.Combine(run.WorkDirectory, name.Replace(' ', '-')), coherencydPath);
             _beds.Add(bed);
             await bed.SetUpAsync(tree);
             run.Add(new ContenderDescription(name, bed.Version, bed.Commands));
@@ -56,7 +69,7 @@ internal sealed class GuestsPart(GuestsSettings settings) : ISuitePart
 
     private async Task RunRoundAsync(SuiteRun run, WorkloadRunner runner)
     {
-        foreach (GuestWorkload workload in settings.Workloads)
+        foreach (GuestWorkload workload in plan.Workloads)
         {
             for (int guests = 1; guests <= (workload.IsMeasuredBesideOthers ? 2 : 1); guests++)
             {
@@ -71,8 +84,8 @@ internal sealed class GuestsPart(GuestsSettings settings) : ISuitePart
 
     private async Task LookForStaleAnswersAsync(SuiteRun run)
     {
-        StalenessProbe probe = new(settings.Looks);
-        foreach (GuestBed bed in settings.Looks > 0 ? _beds : [])
+        StalenessProbe probe = new(plan.Looks);
+        foreach (GuestBed bed in plan.Looks > 0 ? _beds : [])
         {
             run.BeginStep($"stale answers, {bed.Name}");
             foreach (StalenessResult result in await probe.TryAsync(bed))

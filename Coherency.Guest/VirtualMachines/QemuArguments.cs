@@ -14,7 +14,7 @@ public static class QemuArguments
     public static IEnumerable<string> For(VirtualMachineSettings settings) =>
     [
         "-no-user-config", "-nodefaults", "-display", "none",
-        "-accel", "tcg", "-cpu", "max", "-smp", $"{settings.Processors}",
+        "-accel", settings.TranslationMiB is { } size ? $"tcg,tb-size={size}" : "tcg", "-cpu", "max", "-smp", $"{settings.Processors}",
         .. SharedMemory(settings),
         "-kernel", settings.Image.Kernel,
         "-initrd", settings.Image.Initramfs,

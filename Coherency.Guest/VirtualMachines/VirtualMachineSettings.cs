@@ -36,6 +36,9 @@ public sealed record VirtualMachineSettings
 
     public int MemoryMiB { get; init; } = 384;
 
+    /// <summary>Most memory that QEMU keeps translated code in; QEMU's own choice when null.</summary>
+    public int? TranslationMiB { get; init; }
+
     /// <summary>A file that holds the guest's memory, for who wants to look into it; null for one without a name.</summary>
     public string? MemoryFile { get; init; }
 

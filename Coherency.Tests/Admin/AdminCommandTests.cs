@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Text.Json;
 using Coherency.Daemon.Commands.Admin;
 using Coherency.Tests.Daemon;

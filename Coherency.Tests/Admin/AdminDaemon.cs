@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Admin;

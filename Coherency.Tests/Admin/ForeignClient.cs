@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Diagnostics;
 
 namespace Coherency.Tests.Admin;

@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Net.Sockets;
 using Coherency.Guest;
 

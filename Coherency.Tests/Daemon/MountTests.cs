@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 namespace Coherency.Tests.Daemon;
 
 /// <summary><c>coherencyd mount</c>: the host's kernel as the client.</summary>

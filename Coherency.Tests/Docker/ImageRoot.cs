@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 namespace Coherency.Tests.Docker;
 
 /// <summary>The image's file system, made as docker/Dockerfile says, without an engine; gone when disposed.</summary>

@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Fuse;
 using Coherency.Guest;
 using Coherency.Tests.Daemon;

@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Coherency.Core.Fuse;

@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;

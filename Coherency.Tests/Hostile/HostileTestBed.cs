@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Globalization;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;

@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Reflection;
 
 namespace Coherency.Tests.House;

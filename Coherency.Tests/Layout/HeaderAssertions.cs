@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;

@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;

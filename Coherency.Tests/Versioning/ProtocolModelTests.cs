@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 namespace Coherency.Tests.Versioning;
 
 /// <summary>The protocol itself, searched exhaustively as a model: eng/model/version-table.pml says what that covers.</summary>

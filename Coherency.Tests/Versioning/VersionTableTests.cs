@@ -1,4 +1,3 @@
-using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;

@@ -1,8 +1,8 @@
-using Coherency.Guest.VirtualMachines;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Coherency.Daemon.Commands.Admin;
+using Coherency.Guest.VirtualMachines;
 using Coherency.Tests.Dashboard;
 using Microsoft.Playwright;
 using Xunit;

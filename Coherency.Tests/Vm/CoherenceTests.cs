@@ -1,9 +1,9 @@
-using Coherency.Guest.VirtualMachines;
 using System.Globalization;
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
 using Coherency.Guest;
 using Coherency.Guest.Coherence;
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -1,5 +1,5 @@
-using Coherency.Guest.VirtualMachines;
 using System.Globalization;
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 
 namespace Coherency.Tests.Vm;

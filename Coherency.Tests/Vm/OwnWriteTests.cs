@@ -1,5 +1,5 @@
-using Coherency.Guest.VirtualMachines;
 using Coherency.Core.Fuse;
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 using Xunit.Abstractions;
 
