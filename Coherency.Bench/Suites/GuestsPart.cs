@@ -45,8 +45,8 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
         {
             foreach (Observation observation in _findings.Observations)
                 run.Add(observation);
-            foreach (GuestBed bed in _beds)
-                await bed.DisposeAsync();
+            // All of them, even if one cannot be stopped in order.
+            await Task.WhenAll(_beds.Select(bed => bed.DisposeAsync().AsTask()));
         }
     }
 
