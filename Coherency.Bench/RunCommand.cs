@@ -93,6 +93,11 @@ internal static class RunCommand
         {
             Suite, Rows, Depths, Queues, Guests, Seconds, Rounds, Inodes, Spin, Coherencyd, Virtiofsd, Added, Without, WorkDirectory, Json, Html, Markdown,
         };
+        foreach (Option option in GuestsOptions.All)
+        {
+            command.Add(option);
+        }
+
         command.SetAction(Execute);
         return command;
     }
@@ -133,7 +138,7 @@ internal static class RunCommand
         BenchSettings settings = new(suite.Seconds, arguments.GetRequiredValue(Rounds), arguments.GetRequiredValue(Spin));
         ContenderSet contenders = ContenderList.Build(
             arguments.GetValue(Coherencyd), arguments.GetValue(Virtiofsd), arguments.GetRequiredValue(Added), arguments.GetRequiredValue(Without));
-        IReadOnlyList<ISuitePart> parts = SuiteParts.Build(suite, contenders.Present, settings);
+        IReadOnlyList<ISuitePart> parts = SuiteParts.Build(suite, contenders.Present, settings, arguments.GetValue(Coherencyd) ?? ContenderList.FindOurs());
         CheckDirectory(arguments.GetRequiredValue(WorkDirectory));
         using Interruption interruption = new();
         SuiteRunner runner = new(suite.Name, parts, contenders, arguments.GetRequiredValue(WorkDirectory));
@@ -172,6 +177,8 @@ internal static class RunCommand
         Check(arguments.GetRequiredValue(Spin) >= 0, $"--spin is 0 or more, not {arguments.GetRequiredValue(Spin)}");
         Check(inodes == 0 || inodes >= InodesMin, $"--inodes is 0 or at least {InodesMin}, not {inodes}");
         suite = ReadTrials(arguments, suite with { Seconds = seconds });
+        int? rounds = arguments.GetResult(Rounds) is { Implicit: false } ? arguments.GetRequiredValue(Rounds) : null;
+        suite = GuestsOptions.Apply(arguments, suite, rounds, arguments.GetRequiredValue(Without));
         return suite with { Daemon = suite.Daemon with { Inodes = arguments.GetValue(Rows) is null || arguments.GetValue(Inodes) > 0 ? inodes : 0 } };
     }
 

@@ -1,3 +1,4 @@
+using Coherency.Bench.Guests;
 using Coherency.Bench.Results;
 using Coherency.Guest.Daemons;
 
@@ -30,7 +31,7 @@ internal static class ContenderList
             contenders.RemoveAll(known => known.Name == contender.Name && !ReferenceEquals(known, contender));
         }
 
-        CheckNames(without, [.. contenders.Select(contender => contender.Name), .. missing.Select(contender => contender.Name)]);
+        CheckNames(without, [.. contenders.Select(contender => contender.Name), .. missing.Select(contender => contender.Name), .. GuestContenders.Names]);
         contenders.RemoveAll(contender => without.Any(name => IsMeant(contender.Name, name)));
         missing.RemoveAll(contender => without.Any(name => IsMeant(contender.Name, name)));
         return contenders.Count > 0
@@ -77,7 +78,7 @@ internal static class ContenderList
     private static ContenderDescription NotInstalled(string name, string remedy) => new(name, $"not installed ({remedy})", []);
 
     /// <summary>Beside this program, as published, or where the same build put the daemon.</summary>
-    private static string? FindOurs()
+    public static string? FindOurs()
     {
         string here = AppContext.BaseDirectory;
         string[] places = [here, here.Replace("Coherency.Bench", "Coherency.Daemon", StringComparison.Ordinal)];
@@ -99,10 +100,11 @@ internal static class ContenderList
     {
         foreach (string name in without.Where(name => !known.Any(contender => IsMeant(contender, name))))
         {
-            throw new ArgumentException($"--without: there is no {name}; there are {string.Join(", ", known)}");
+            throw new ArgumentException($"--without: there is no {name}; there are {string.Join(", ", known.Distinct())}");
         }
     }
 
-    private static bool IsMeant(string contender, string name) =>
+    /// <summary>Is a contender meant by a name, which may lack the mode?</summary>
+    public static bool IsMeant(string contender, string name) =>
         contender == name || contender.StartsWith(name + " ", StringComparison.Ordinal);
 }

@@ -17,7 +17,7 @@ internal enum SuiteLevels
 /// <summary>A choice of what to measure, by its name on the command line.</summary>
 /// <param name="Description">For the help.</param>
 /// <param name="Seconds">For each scenario, depth and contender.</param>
-internal sealed record SuiteDefinition(string Name, string Description, SuiteLevels Levels, double Seconds, DaemonPlan Daemon)
+internal sealed record SuiteDefinition(string Name, string Description, SuiteLevels Levels, double Seconds, DaemonPlan Daemon, GuestsPlan Guests)
 {
     private const int InodesAll = 15_000;
 
@@ -28,16 +28,16 @@ internal sealed record SuiteDefinition(string Name, string Description, SuiteLev
     public static readonly IReadOnlyList<SuiteDefinition> All =
     [
         new("quick", "a choice of everything, under 10 minutes on 2 processors", SuiteLevels.All, Seconds: 1, new DaemonPlan(
-            [DaemonPlan.Alone(ScenarioKinds.Quick, 1, 32), .. DaemonPlan.Together(new(2, 1), new(1, 2))], InodesAll)),
+            [DaemonPlan.Alone(ScenarioKinds.Quick, 1, 32), .. DaemonPlan.Together(new(2, 1), new(1, 2))], InodesAll), GuestsPlan.Quick),
         new("metadata", "names and attributes", SuiteLevels.Daemon | SuiteLevels.Guests, Seconds: 2, new DaemonPlan(
-            [DaemonPlan.Alone(ScenarioKinds.Metadata, 1, 32)], InodesAll)),
+            [DaemonPlan.Alone(ScenarioKinds.Metadata, 1, 32)], InodesAll), GuestsPlan.Everybody(workload => !workload.IsForData)),
         new("data", "file content", SuiteLevels.Daemon | SuiteLevels.Guests, Seconds: 2, new DaemonPlan(
-            [DaemonPlan.Alone(ScenarioKinds.Data, 1, 8, 32)], Inodes: 0)),
-        new("table", "the version table alone", SuiteLevels.Table, Seconds: 2, DaemonPlan.Nothing),
+            [DaemonPlan.Alone(ScenarioKinds.Data, 1, 8, 32)], Inodes: 0), GuestsPlan.Everybody(workload => workload.IsForData)),
+        new("table", "the version table alone", SuiteLevels.Table, Seconds: 2, DaemonPlan.Nothing, GuestsPlan.Nothing),
         new("guests", "several guests and queues at the same time", SuiteLevels.Daemon | SuiteLevels.Guests, Seconds: 2, new DaemonPlan(
-            [.. DaemonPlan.Together(Parallel)], Inodes: 0)),
+            [.. DaemonPlan.Together(Parallel)], Inodes: 0), GuestsPlan.Everybody(_ => true)),
         new("full", "everything", SuiteLevels.All, Seconds: 2, new DaemonPlan(
-            [DaemonPlan.Alone(ScenarioKinds.Metadata | ScenarioKinds.Data, 1, 8, 32, DaemonPlan.DepthMax), .. DaemonPlan.Together(Parallel[1..])], InodesAll)),
+            [DaemonPlan.Alone(ScenarioKinds.Metadata | ScenarioKinds.Data, 1, 8, 32, DaemonPlan.DepthMax), .. DaemonPlan.Together(Parallel[1..])], InodesAll), GuestsPlan.Everybody(_ => true)),
     ];
 
     public static readonly string Names = string.Join(", ", All.Select(suite => suite.Name));

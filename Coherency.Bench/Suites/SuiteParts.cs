@@ -6,7 +6,7 @@ namespace Coherency.Bench.Suites;
 /// <summary>The parts that a suite is made of, in the order of their run: the quick ones first.</summary>
 internal static class SuiteParts
 {
-    public static IReadOnlyList<ISuitePart> Build(SuiteDefinition suite, IReadOnlyList<Contender> contenders, BenchSettings settings)
+    public static IReadOnlyList<ISuitePart> Build(SuiteDefinition suite, IReadOnlyList<Contender> contenders, BenchSettings settings, string? coherencydPath)
     {
         List<ISuitePart> parts = [];
         if (suite.Levels.HasFlag(SuiteLevels.Table))
@@ -17,6 +17,11 @@ internal static class SuiteParts
         if (suite.Levels.HasFlag(SuiteLevels.Daemon))
         {
             AddDaemonParts(parts, suite.Daemon, contenders, settings);
+        }
+
+        if (suite.Levels.HasFlag(SuiteLevels.Guests) && suite.Guests.Contenders.Count > 0)
+        {
+            parts.Add(new GuestsPart(suite.Guests, coherencydPath));
         }
 
         return parts;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Coherency.Daemon.Commands.Admin;
+using Coherency.Guest.VirtualMachines;
 using Coherency.Tests.Dashboard;
 using Microsoft.Playwright;
 using Xunit;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
+using Coherency.Guest.VirtualMachines;
 using Coherency.Host.Server;
 using Coherency.Tests.Hostile;
 using Xunit;

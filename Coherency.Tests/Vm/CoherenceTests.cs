@@ -3,6 +3,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
 using Coherency.Guest;
 using Coherency.Guest.Coherence;
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -1,13 +1,14 @@
+using Coherency.Guest.VirtualMachines;
 namespace Coherency.Tests.Vm;
 
 /// <summary>coherencyd as the build put it beside the tests: one process for all guests.</summary>
 public sealed class CoherencydProcess : DaemonProcess
 {
-    private readonly ChildProcess _process;
+    private readonly CompanionProcess _process;
 
     private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache, IEnumerable<string> more)
         : base(sharedDirectory, workFolder) =>
-        _process = ChildProcess.Start("dotnet",
+        _process = CompanionProcess.Start("dotnet",
         [
             Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"),
             "serve", "--shared-dir", sharedDirectory, "--tag", Tag,

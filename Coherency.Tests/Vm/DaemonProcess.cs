@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 namespace Coherency.Tests.Vm;
 
 /// <summary>A vhost-user-fs daemon that shares one directory with several guests, each on its own socket.</summary>

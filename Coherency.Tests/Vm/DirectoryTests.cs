@@ -1,4 +1,5 @@
 using System.Globalization;
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 
 namespace Coherency.Tests.Vm;

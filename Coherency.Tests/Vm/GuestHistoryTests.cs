@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Coherency.Tests.Histories;
 using Coherency.Tests.Linearizability;
 using Xunit.Abstractions;

@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 
 namespace Coherency.Tests.Vm;

@@ -1,4 +1,5 @@
 using Coherency.Core.Fuse;
+using Coherency.Guest.VirtualMachines;
 using Xunit;
 using Xunit.Abstractions;
 

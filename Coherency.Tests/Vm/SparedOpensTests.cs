@@ -1,6 +1,7 @@
 using Coherency.Core.Fuse;
-using Xunit;
+using Coherency.Guest.VirtualMachines;
 using Xunit.Abstractions;
+using Xunit;
 
 namespace Coherency.Tests.Vm;
 

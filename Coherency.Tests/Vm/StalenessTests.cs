@@ -1,3 +1,4 @@
+using Coherency.Guest.VirtualMachines;
 using Coherency.Host.Server;
 using Xunit;
 using Xunit.Abstractions;

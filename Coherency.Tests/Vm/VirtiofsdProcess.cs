@@ -1,10 +1,11 @@
+using Coherency.Guest.VirtualMachines;
 namespace Coherency.Tests.Vm;
 
 /// <summary>QEMU's C virtiofsd: a process per socket, which serves one connection and exits.</summary>
 public sealed class VirtiofsdProcess(string program, string sharedDirectory, string workFolder, string cache = "none")
     : DaemonProcess(sharedDirectory, workFolder)
 {
-    private readonly Dictionary<string, ChildProcess> _processes = [];
+    private readonly Dictionary<string, CompanionProcess> _processes = [];
 
     // A process that ended with its guest is started again for the next one.
     public override bool IsRunning => true;
@@ -17,7 +18,7 @@ public sealed class VirtiofsdProcess(string program, string sharedDirectory, str
             await previous.DisposeAsync();
         var socket = SocketOf(guest);
         File.Delete(socket);
-        var process = ChildProcess.Start(program,
+        var process = CompanionProcess.Start(program,
         [
             "-f", $"--socket-path={socket}", "-o", $"source={SharedDirectory}",
             "-o", $"cache={cache},xattr,posix_lock,flock,killpriv_v2",

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>The file in which QEMU records a guest's kernel console.</summary>
 public sealed partial class GuestConsole(string path)
@@ -24,7 +24,7 @@ public sealed partial class GuestConsole(string path)
         {
             if (!File.Exists(Path))
                 return [];
-            using var reader = new StreamReader(
+            using StreamReader reader = new(
                 new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
             return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         }

@@ -1,4 +1,4 @@
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>How a shell command in a guest ended.</summary>
 /// <param name="ExitCode">The shell's exit status; 128 + the signal's number when a signal ended it.</param>

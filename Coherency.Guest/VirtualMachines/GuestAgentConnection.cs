@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>The host's end of the conversation that eng/vm/guest-agent.c documents.</summary>
 public sealed class GuestAgentConnection : IDisposable
@@ -21,7 +21,7 @@ public sealed class GuestAgentConnection : IDisposable
         _listener.Listen(1);
     }
 
-    // Latin-1 maps every byte to one char, so that tests can write and compare names in any bytes.
+    // Latin-1 maps every byte to one char, so that callers can write and compare names in any bytes.
     private static Encoding Bytes => Encoding.Latin1;
 
     private Stream Line => _line ?? throw new InvalidOperationException("QEMU has not connected its serial port");
@@ -39,7 +39,7 @@ public sealed class GuestAgentConnection : IDisposable
 
     public async Task SendAsync(string command, CancellationToken cancellation)
     {
-        var text = Bytes.GetBytes(command);
+        byte[] text = Bytes.GetBytes(command);
         await Line.WriteAsync(Bytes.GetBytes($"{text.Length}\n"), cancellation);
         await Line.WriteAsync(text, cancellation);
         await Line.FlushAsync(cancellation);
@@ -47,8 +47,8 @@ public sealed class GuestAgentConnection : IDisposable
 
     public async Task<CommandResult> ReceiveAsync(CancellationToken cancellation)
     {
-        var header = (await ReadLineAsync(cancellation)).Split(' ');
-        var output = new byte[int.Parse(header[1], CultureInfo.InvariantCulture)];
+        string[] header = (await ReadLineAsync(cancellation)).Split(' ');
+        byte[] output = new byte[int.Parse(header[1], CultureInfo.InvariantCulture)];
         await Line.ReadExactlyAsync(output, cancellation);
         return new CommandResult(int.Parse(header[0], CultureInfo.InvariantCulture), Bytes.GetString(output));
     }
@@ -61,8 +61,8 @@ public sealed class GuestAgentConnection : IDisposable
 
     private async Task<string> ReadLineAsync(CancellationToken cancellation)
     {
-        var line = new StringBuilder();
-        var next = new byte[1];
+        StringBuilder line = new();
+        byte[] next = new byte[1];
         while (true)
         {
             await Line.ReadExactlyAsync(next, cancellation);

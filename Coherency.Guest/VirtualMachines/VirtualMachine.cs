@@ -1,7 +1,7 @@
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>
-/// A guest under QEMU's software emulation, in which a test runs shell commands. A guest that does not answer
+/// A guest under QEMU's software emulation, in which shell commands are run. A guest that does not answer
 /// in time is killed, because nothing that it says afterwards could be attributed to a command.
 /// </summary>
 public sealed class VirtualMachine : IAsyncDisposable
@@ -12,7 +12,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     private readonly VirtualMachineSettings _settings;
     private readonly GuestConsole _console;
     private readonly GuestAgentConnection _agent;
-    private readonly ChildProcess _qemu;
+    private readonly CompanionProcess _qemu;
     private readonly SemaphoreSlim _oneCommand = new(1);
     private int _backgroundCommands;
 
@@ -21,16 +21,22 @@ public sealed class VirtualMachine : IAsyncDisposable
         _settings = settings;
         _console = new GuestConsole(settings.ConsoleLog);
         _agent = new GuestAgentConnection(settings.AgentSocket);
-        _qemu = ChildProcess.Start(settings.Image.Qemu, QemuArguments.For(settings));
+        string[] command = [.. settings.Launcher, settings.Image.Qemu, .. QemuArguments.For(settings)];
+        _qemu = CompanionProcess.Start(command[0], command[1..]);
     }
 
     public string Name => _settings.Name;
+
+    public VirtualMachineSettings Settings => _settings;
+
+    /// <summary>Of QEMU.</summary>
+    public int ProcessId => _qemu.ProcessId;
 
     public bool IsRunning => !_qemu.HasExited;
 
     public static async Task<VirtualMachine> BootAsync(VirtualMachineSettings settings)
     {
-        var machine = new VirtualMachine(settings);
+        VirtualMachine machine = new(settings);
         try
         {
             await machine.WaitForBootAsync();
@@ -54,13 +60,13 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Runs a shell command that must succeed; returns its output without the last line end.</summary>
     public async Task<string> ExpectAsync(string command, TimeSpan? timeout = null)
     {
-        var result = await RunAsync(command, timeout);
+        CommandResult result = await RunAsync(command, timeout);
         if (result.ExitCode != 0)
             throw Failure($"`{command}` ended with {result.ExitCode}:\n{result.Output}");
         return result.Text;
     }
 
-    /// <summary>Starts a shell command that goes on while the test runs others.</summary>
+    /// <summary>Starts a shell command that goes on while others are run.</summary>
     public Task<BackgroundCommand> StartAsync(string command) =>
         BackgroundCommand.StartAsync(this, Interlocked.Increment(ref _backgroundCommands), command);
 
@@ -72,6 +78,10 @@ public sealed class VirtualMachine : IAsyncDisposable
             await _agent.WaitForGreetingAsync(cancellation);
             return true;
         });
+
+    /// <summary>QEMU's monitor, if the settings ask for one.</summary>
+    public Task<QemuMonitor> OpenMonitorAsync() =>
+        QemuMonitor.ConnectAsync(_settings.MonitorSocket ?? throw new InvalidOperationException($"guest {Name} has no monitor"));
 
     /// <summary>Ends QEMU with SIGKILL: neither the guest nor QEMU gets to say goodbye to the daemon.</summary>
     public Task KillAsync() => _qemu.KillAsync();
@@ -106,13 +116,13 @@ public sealed class VirtualMachine : IAsyncDisposable
         await _oneCommand.WaitAsync();
         try
         {
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_qemu.Exited);
+            using CancellationTokenSource deadline = CancellationTokenSource.CreateLinkedTokenSource(_qemu.Exited);
             deadline.CancelAfter(timeout);
             return await converse(deadline.Token);
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
-            var failure = Failure($"`{what}` got no answer (limit {timeout.TotalSeconds} s)");
+            VirtualMachineException failure = Failure($"`{what}` got no answer (limit {timeout.TotalSeconds} s)");
             await KillAsync();
             throw failure;
         }

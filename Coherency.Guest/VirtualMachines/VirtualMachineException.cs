@@ -1,6 +1,6 @@
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
-/// <summary>A guest did not do what a test needed; the message ends with what its console and processes said.</summary>
+/// <summary>A guest did not do what was needed; the message ends with what its console and processes said.</summary>
 public sealed class VirtualMachineException : Exception
 {
     public VirtualMachineException()

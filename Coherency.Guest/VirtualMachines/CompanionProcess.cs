@@ -1,17 +1,17 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
-/// <summary>A program that runs beside a test, with everything it prints kept for a failure's message.</summary>
-public sealed class ChildProcess : IAsyncDisposable
+/// <summary>A program that runs beside this one, with everything it prints kept for a failure's message.</summary>
+public sealed class CompanionProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly CancellationTokenSource _exited = new();
     private readonly string _name;
 
-    private ChildProcess(string program, IEnumerable<string> arguments)
+    private CompanionProcess(string program, IEnumerable<string> arguments)
     {
         _name = Path.GetFileName(program);
         _process = new Process
@@ -29,6 +29,8 @@ public sealed class ChildProcess : IAsyncDisposable
         _process.ErrorDataReceived += (_, line) => Append(line.Data);
     }
 
+    public int ProcessId => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     /// <summary>Cancelled when the process ends: nobody need wait longer for what it was to do.</summary>
@@ -43,9 +45,9 @@ public sealed class ChildProcess : IAsyncDisposable
         }
     }
 
-    public static ChildProcess Start(string program, IEnumerable<string> arguments)
+    public static CompanionProcess Start(string program, IEnumerable<string> arguments)
     {
-        var child = new ChildProcess(program, arguments);
+        CompanionProcess child = new(program, arguments);
         child._process.Start();
         child._process.StandardInput.Close();
         child._process.BeginOutputReadLine();
@@ -56,7 +58,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Waits for a condition that this process brings about, and no longer than it lives.</summary>
     public async Task WaitUntilAsync(string what, Func<bool> condition, TimeSpan timeout)
     {
-        var waited = Stopwatch.StartNew();
+        Stopwatch waited = Stopwatch.StartNew();
         while (!condition())
         {
             if (_process.HasExited)

@@ -1,6 +1,6 @@
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
-/// <summary>QEMU's command line for a test guest.</summary>
+/// <summary>QEMU's command line for a guest.</summary>
 public static class QemuArguments
 {
     private const int VirtioIdFs = 26;
@@ -14,8 +14,8 @@ public static class QemuArguments
     public static IEnumerable<string> For(VirtualMachineSettings settings) =>
     [
         "-no-user-config", "-nodefaults", "-display", "none",
-        "-accel", "tcg", "-cpu", "max", "-smp", $"{settings.Processors}",
-        .. SharedMemory,
+        "-accel", settings.TranslationMiB is { } size ? $"tcg,tb-size={size}" : "tcg", "-cpu", "max", "-smp", $"{settings.Processors}",
+        .. SharedMemory(settings),
         "-kernel", settings.Image.Kernel,
         "-initrd", settings.Image.Initramfs,
         "-append", $"{KernelCommandLine} {settings.KernelOptions}",
@@ -23,15 +23,21 @@ public static class QemuArguments
         .. FileSystem(settings),
         .. settings.MoreShares.SelectMany(share => MoreFileSystem(share.Key, share.Value)),
         .. VersionTable(settings),
+        .. Monitor(settings),
+        .. settings.MoreArguments,
     ];
 
     // A vhost-user back end reads the guest's memory through the memory file.
-    private static IEnumerable<string> SharedMemory =>
-    [
-        "-m", "384",
-        "-object", "memory-backend-memfd,id=memory,size=384M,share=on",
-        "-machine", "pc,memory-backend=memory",
-    ];
+    private static IEnumerable<string> SharedMemory(VirtualMachineSettings settings)
+    {
+        string backend = settings.MemoryFile is { } file ? $"memory-backend-file,mem-path={file}" : "memory-backend-memfd";
+        return
+        [
+            "-m", $"{settings.MemoryMiB}",
+            "-object", $"{backend},id=memory,size={settings.MemoryMiB}M,share=on",
+            "-machine", "pc,memory-backend=memory",
+        ];
+    }
 
     private static IEnumerable<string> SerialPorts(VirtualMachineSettings settings) =>
     [
@@ -40,7 +46,12 @@ public static class QemuArguments
     ];
 
     private static IEnumerable<string> FileSystem(VirtualMachineSettings settings) =>
-        ["-chardev", $"socket,id=share,path={settings.DaemonSocket}", "-device", FileSystemDevice(settings)];
+        settings.DaemonSocket is { } socket
+            ? ["-chardev", $"socket,id=share,path={socket}", "-device", FileSystemDevice(settings)]
+            : [];
+
+    private static IEnumerable<string> Monitor(VirtualMachineSettings settings) =>
+        settings.MonitorSocket is { } socket ? ["-qmp", $"unix:{socket},server=on,wait=off"] : [];
 
     private static IEnumerable<string> MoreFileSystem(string tag, string socket) =>
         ["-chardev", $"socket,id={tag},path={socket}", "-device", $"vhost-user-fs-pci,chardev={tag},tag={tag}"];
@@ -55,9 +66,9 @@ public static class QemuArguments
 
     private static string FileSystemDevice(VirtualMachineSettings settings) => settings.Device switch
     {
-        Vm.FileSystemDevice.VhostUserFs =>
+        VirtualMachines.FileSystemDevice.VhostUserFs =>
             $"vhost-user-fs-pci,chardev=share,tag={settings.Tag},num-request-queues={settings.RequestQueues}",
-        Vm.FileSystemDevice.GenericVhostUser =>
+        VirtualMachines.FileSystemDevice.GenericVhostUser =>
             $"vhost-user-test-device-pci,chardev=share,virtio-id={VirtioIdFs}"
             + $",num_vqs={1 + settings.RequestQueues},config_size={FsConfigSize}",
         _ => throw new ArgumentOutOfRangeException(nameof(settings)),

@@ -1,4 +1,4 @@
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>The device through which QEMU attaches a vhost-user-fs back end.</summary>
 public enum FileSystemDevice
@@ -19,9 +19,10 @@ public sealed record VirtualMachineSettings
     /// <summary>Holds this machine's sockets and console log.</summary>
     public required string WorkFolder { get; init; }
 
-    public required string DaemonSocket { get; init; }
+    /// <summary>Of the back end of the guest's share; null for a guest without one.</summary>
+    public string? DaemonSocket { get; init; }
 
-    public required string Tag { get; init; }
+    public string Tag { get; init; } = "share";
 
     public FileSystemDevice Device { get; init; } = FileSystemDevice.VhostUserFs;
 
@@ -33,11 +34,28 @@ public sealed record VirtualMachineSettings
     /// </summary>
     public int Processors { get; init; } = 1;
 
+    public int MemoryMiB { get; init; } = 384;
+
+    /// <summary>Most memory that QEMU keeps translated code in; QEMU's own choice when null.</summary>
+    public int? TranslationMiB { get; init; }
+
+    /// <summary>A file that holds the guest's memory, for who wants to look into it; null for one without a name.</summary>
+    public string? MemoryFile { get; init; }
+
+    /// <summary>Where QEMU listens with its monitor, if it is to.</summary>
+    public string? MonitorSocket { get; init; }
+
     /// <summary>A version table that is shown to the guest as ivshmem memory, if any.</summary>
     public string? TableFile { get; init; }
 
     /// <summary>Sockets of daemons whose shares the guest gets as well, by tag.</summary>
     public IReadOnlyDictionary<string, string> MoreShares { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>More of QEMU's command line.</summary>
+    public IReadOnlyList<string> MoreArguments { get; init; } = [];
+
+    /// <summary>Words before QEMU's command line, such as those that put it into another network namespace.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
 
     /// <summary>More words for the kernel's command line.</summary>
     public string KernelOptions { get; init; } = "";

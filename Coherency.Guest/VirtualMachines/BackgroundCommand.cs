@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>A shell command that keeps running in a guest; its output and status are files in the guest's /run.</summary>
 public sealed class BackgroundCommand
@@ -32,15 +32,15 @@ public sealed class BackgroundCommand
     public async Task<CommandResult> CompletionAsync(TimeSpan? timeout = null)
     {
         // The status is empty while the shell has created the file but not yet written it.
-        var status = await PollAsync(
+        string status = await PollAsync(
             "end", () => _machine.ExpectAsync($"cat {_files}.status 2>/dev/null || true"), text => text.Length > 0, timeout);
         return new CommandResult(int.Parse(status, CultureInfo.InvariantCulture), await OutputAsync());
     }
 
     internal static async Task<BackgroundCommand> StartAsync(VirtualMachine machine, int number, string command)
     {
-        var started = new BackgroundCommand(machine, number);
-        var files = started._files;
+        BackgroundCommand started = new(machine, number);
+        string files = started._files;
         // Opened for reading and writing, the fifo blocks neither side and never reports an end.
         await machine.ExpectAsync(
             $"mkfifo {files}.input; : >{files}.output; "
@@ -51,10 +51,10 @@ public sealed class BackgroundCommand
     private static async Task<string> PollAsync(
         string what, Func<Task<string>> read, Func<string, bool> isReached, TimeSpan? timeout = null)
     {
-        var waited = Stopwatch.StartNew();
+        Stopwatch waited = Stopwatch.StartNew();
         while (true)
         {
-            var text = await read();
+            string text = await read();
             if (isReached(text))
                 return text;
             if (waited.Elapsed > (timeout ?? DefaultTimeout))

@@ -1,4 +1,4 @@
-namespace Coherency.Tests.Vm;
+namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>A QEMU with a kernel to boot and the peer daemon of the same release, as eng/vm/prepare leaves them.</summary>
 public sealed record VirtualMachineImage(string Name, string Folder)
@@ -12,6 +12,9 @@ public sealed record VirtualMachineImage(string Name, string Folder)
     /// <summary>What Debian unstable ships: QEMU 11.1 with Linux 7.2 or newer.</summary>
     public static VirtualMachineImage Sid => Locate("sid");
 
+    /// <summary>Debian 12 with its whole kernel, and programs to run on a disk.</summary>
+    public static VirtualMachineImage Bench => Locate("bench", " --bench");
+
     public string Qemu => Path.Combine(Folder, "qemu");
 
     public string Kernel => Path.Combine(Folder, "kernel");
@@ -20,12 +23,18 @@ public sealed record VirtualMachineImage(string Name, string Folder)
 
     public string Virtiofsd => Path.Combine(Folder, "virtiofsd");
 
-    private static VirtualMachineImage Locate(string name)
+    /// <summary>A root file system to boot from; only <see cref="Bench"/> has one.</summary>
+    public string Disk => Path.Combine(Folder, "disk");
+
+    /// <summary>An NFS server for the host; only <see cref="Bench"/> has one.</summary>
+    public string NfsServer => Path.Combine(Folder, "ganesha");
+
+    private static VirtualMachineImage Locate(string name, string option = "")
     {
-        var image = new VirtualMachineImage(name, Path.Combine(CacheFolder, name));
+        VirtualMachineImage image = new(name, Path.Combine(CacheFolder, name));
         // prepare writes the initramfs last, so its presence says that the rest is complete.
         if (!File.Exists(image.Initramfs))
-            throw new VirtualMachineException($"run eng/vm/prepare: there is no {image.Initramfs}");
+            throw new VirtualMachineException($"run eng/vm/prepare{option}: there is no {image.Initramfs}");
         return image;
     }
 

@@ -1,0 +1,50 @@
+using Coherency.Bench.Measurement;
+using Coherency.Guest.Daemons;
+using Coherency.Guest.VirtualMachines;
+
+namespace Coherency.Bench.Guests;
+
+/// <summary>A virtio-fs daemon of one process for each guest, as virtiofsd.</summary>
+/// <param name="command">With <c>{socket}</c> and <c>{dir}</c>.</param>
+internal class VhostUserBed(string name, string workFolder, string command, string version) : GuestBed(name, workFolder)
+{
+    protected const string Tag = "share";
+    private const string Device = "virtio-user-fs";
+
+    // FORGET has a queue of its own, before that of requests.
+    private const int PriorityQueues = 1;
+
+    private readonly List<DaemonProcess> _daemons = [];
+
+    public override string Version { get; } = version;
+
+    public override IReadOnlyList<int> ServerProcesses => [.. _daemons.SelectMany(daemon => ProcessUsage.FindTree(daemon.ProcessId))];
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _daemons.ForEach(daemon => daemon.Dispose());
+    }
+
+    protected override string MountCommand(string guest) => $"mount -t virtiofs {Tag} {GuestMachine.MountPoint}";
+
+    protected override Task PrepareForGuestAsync(string guest)
+    {
+        StartDaemon(command, SocketOf(guest));
+        return Task.CompletedTask;
+    }
+
+    protected string SocketOf(string guest) => Path.Combine(WorkFolder, guest + ".daemon");
+
+    protected void StartDaemon(string template, string socket)
+    {
+        DaemonProcess daemon = DaemonProcess.Start(template, socket, HostTree!);
+        if (_daemons.Count == 0)
+            Record($"host: {daemon.Command}");
+        _daemons.Add(daemon);
+    }
+
+    protected override VirtualMachineSettings Extend(VirtualMachineSettings settings) => settings with { DaemonSocket = SocketOf(settings.Name), Tag = Tag };
+
+    protected override async Task<IRequestCounter> CountAsync(VirtualMachine machine) => await RingCounter.ForDeviceAsync(machine, Device, isVhost: true, PriorityQueues);
+}

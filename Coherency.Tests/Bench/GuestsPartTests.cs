@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Coherency.Bench.Contenders;
+using Coherency.Bench.Guests;
+using Coherency.Bench.Results;
+using Coherency.Bench.Suites;
+
+namespace Coherency.Tests.Bench;
+
+/// <summary>The benchmark's level of virtual machines, on a tree that is small enough for emulation.</summary>
+[Trait("Category", "Vm")]
+public sealed class GuestsPartTests : IDisposable
+{
+    private const int Files = 300;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("coherency-guests-test-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void Programs_find_what_they_should_and_stale_answers_are_told_beside_their_times()
+    {
+        string[] contenders = ["coherencyd coherent", "virtiofsd-rust always"];
+        SuiteRun run = new(_folder.FullName, _ => { });
+        new GuestsPart(new GuestsPlan(contenders, [GuestWorkload.Find("git-status"), GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 1), ContenderList.FindOurs()).Run(run);
+
+        Assert.Equal(contenders, run.Contenders.Select(contender => contender.Name));
+        Observation[] durations = [.. run.Observations.Where(row => row.Quantity == Quantity.Duration)];
+        // Two programs, alone and beside another guest, cold and warm, for two contenders.
+        Assert.Equal(16, durations.Length);
+        Assert.All(durations, row => Assert.InRange(Assert.Single(row.Samples), 0.001, 600));
+        Assert.All(durations.Where(row => row.Contender == contenders[0]), row => Assert.Null(row.Remark));
+        foreach (string contender in contenders)
+            Assert.True(RequestsOf(run, contender, CacheState.Warm) < RequestsOf(run, contender, CacheState.Cold), contender);
+
+        Assert.All(run.Staleness.Where(row => row.Contender == contenders[0]), row => Assert.Equal(0, row.Stale));
+        Assert.All(run.Staleness.Where(row => row.Contender == contenders[1]), row => Assert.InRange(row.Stale, 1, row.Looks));
+        Assert.Equal(4, run.Staleness.Count);
+    }
+
+    [Fact]
+    public async Task Requests_in_the_rings_are_what_the_daemon_counted()
+    {
+        TestTree tree = TestTree.Create(Path.Combine(_folder.FullName, "template"), Files);
+        await using CoherencydBed bed = (CoherencydBed)GuestContenders.Make("coherencyd coherent", Path.Combine(_folder.FullName, "ours"), ContenderList.FindOurs());
+        await bed.SetUpAsync(tree);
+        RequestCounts before = await bed.First.Counter.ReadAsync();
+        long daemonBefore = CountOfDaemon(bed);
+        Assert.Equal(0, (await bed.First.TimeAsync(GuestWorkload.Find("git-status").Run(tree))).ExitCode);
+        RequestCounts counted = await bed.First.Counter.ReadAsync() - before;
+        long daemon = CountOfDaemon(bed) - daemonBefore;
+        Assert.InRange(counted.Requests, Files, 20 * Files);
+        Assert.Equal(daemon, counted.Requests + counted.Forgets);
+    }
+
+    private static double RequestsOf(SuiteRun run, string contender, CacheState state) =>
+        Assert.Single(run.Observations.Single(row =>
+            row is { Scenario: "git-status", Quantity: Quantity.Requests, Conditions.Guests: 1 } && row.Contender == contender && row.Conditions.State == state).Samples);
+
+    /// <summary>All requests of the guest, from the daemon's own metrics.</summary>
+    private static long CountOfDaemon(CoherencydBed bed)
+    {
+        ChildResult metrics = ChildProcess.Run("curl", ["-sS", "--http2-prior-knowledge", "--unix-socket", bed.AdminSocket, "http://localhost/metrics"]);
+        Assert.True(metrics.ExitCode == 0, metrics.Errors);
+        MatchCollection counts = Regex.Matches(metrics.Output, """^coherency_fuse_requests_total\{[^}]*coherency_guest="a"[^}]*\} (\d+)""", RegexOptions.Multiline);
+        Assert.NotEmpty(counts);
+        return counts.Sum(count => long.Parse(count.Groups[1].Value, CultureInfo.InvariantCulture));
+    }
+}
