@@ -51,6 +51,13 @@ public static unsafe partial class Libc
     /// <param name="priority">From 1 to 99, which is the first.</param>
     public static int SetRealtimePriority(int priority) => Result(sched_setscheduler(0, SchedFifo, &priority));
 
+    /// <summary>Does nothing for that long, or until a signal comes; shorter than <see cref="Thread.Sleep(int)"/> can.</summary>
+    public static void Rest(TimeSpan duration)
+    {
+        timespec time = new() { tv_sec = duration.Ticks / TimeSpan.TicksPerSecond, tv_nsec = duration.Ticks % TimeSpan.TicksPerSecond * 100 };
+        _ = nanosleep(&time, null);
+    }
+
     public static uint GetEUid() => geteuid();
 
     public static uint GetEGid() => getegid();
@@ -129,6 +136,9 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int clock_gettime(int clock, timespec* time);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int nanosleep(timespec* duration, timespec* left);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getrlimit(int resource, rlimit* limit);

@@ -20,6 +20,13 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     /// <summary>Twenty turns: longer is not a busy machine but a thread that is stuck.</summary>
     private const int AliveBoundMs = 20 * TurnMs;
 
+    /// <summary>
+    /// What the daemon does itself comes as events too, which nobody waits for. As long as there are no others, they are taken
+    /// together instead of one by one: being woken for each would cost a change more than its slots do. A change of the host in
+    /// such a time is noticed that much later.
+    /// </summary>
+    private static readonly TimeSpan RestAfterOwnEvents = TimeSpan.FromMicroseconds(100);
+
     /// <summary>No event has more: two names and three handles.</summary>
     private const int EventBytesLargest = 1024;
 
@@ -42,6 +49,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     private volatile bool _stopping;
     private long _toldAt;
     private bool _leftBehind;
+    private bool _onlyOwnEvents;
     private long _lastTurnMs = Environment.TickCount64;
 
     /// <summary>Watches from here on.</summary>
@@ -75,8 +83,8 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     /// <summary>
     /// From the moment that the thread learned that events are there, to the moment when the slots of what one read returned had
     /// moved; one duration for each read. When a read left events behind, the next one's counts from the same moment. Not in it:
-    /// what the kernel needs to queue an event and to wake the thread, which no event tells (docs/version-table.md, "The gap",
-    /// has measured that too).
+    /// what the kernel needs to queue an event and to wake the thread, which no event tells, and the thread's rest after the
+    /// daemon's own events (docs/version-table.md, "The gap", has measured that too).
     /// </summary>
     public DurationRecorder Delay { get; } = new();
 
@@ -160,6 +168,12 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     private void Turn()
     {
+        if (_onlyOwnEvents)
+        {
+            Libc.Rest(RestAfterOwnEvents);
+        }
+
+        _onlyOwnEvents = false;
         // poll(2) passes over a negative descriptor.
         pollfd* waits = stackalloc pollfd[3]
         {
@@ -212,7 +226,11 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
             _changes.Lost();
             Interlocked.Increment(ref _timesLost);
         }
-        else if (_batch.Slots.Length > 0)
+        else if (_batch.Slots.Length == 0)
+        {
+            _onlyOwnEvents = !_leftBehind;
+        }
+        else
         {
             _changes.Changed(_batch.Slots);
             Delay.Record(Stopwatch.GetTimestamp() - _toldAt);
