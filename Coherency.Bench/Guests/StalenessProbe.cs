@@ -10,8 +10,9 @@ internal sealed class StalenessProbe(int looks)
 {
     private const string Folder = "stale";
 
-    // Prints all that a program can tell of a name: what it holds, its size and its mode.
-    private const string Look = "cat $n 2>/dev/null || echo none; stat -c '%s %a' $n 2>/dev/null || echo none";
+    // Prints all that a program can tell of a name: its size and mode, and what it holds. Opening a file makes some clients ask
+    // anew, so that what they would have answered from their caches must be asked for first.
+    private const string Look = "stat -c '%s %a' $n 2>/dev/null || echo none; cat $n 2>/dev/null || echo none";
 
     private static readonly Change[] Changes =
     [
