@@ -22,7 +22,7 @@ public enum CacheState
     /// <summary>Nothing: mounted anew, caches dropped.</summary>
     Cold,
 
-    /// <summary>All that the same program left when it ran before.</summary>
+    /// <summary>All that the same program left when it ran before; twice before, if it changes nothing.</summary>
     Warm,
 }
 

@@ -90,7 +90,10 @@ struct coherency_share {
 	u64 reported;				/* hits and misses together, as of the last report */
 
 	/* Requests under way whose replies may bring inodes that nobody here has seen; see inode.c. */
-	atomic_t instantiating;
+	spinlock_t period_lock;
+	unsigned int instantiating;
+	u64 period_mutations;			/* before the first of those that overlap one another */
+	atomic_t creating;			/* those of them whose replies are always used */
 	/* How often everything cached was given up, as a summand of stamps. */
 	atomic64_t given_up;
 	struct coherency_counters __percpu *counters;
@@ -209,7 +212,7 @@ struct coherency_listing {
 };
 
 int coherency_install_dentry_operations(struct super_block *sb);
-void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 mutations, bool alone);
+void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 mutations);
 void coherency_listing_end(struct coherency_listing *listing);
 void coherency_stamp_listed(struct dentry *parent, const char *name, unsigned int length);
 
@@ -238,7 +241,7 @@ static inline void coherency_stamp_dentry(struct dentry *dentry, coherency_stamp
 struct coherency_request {
 	struct coherency_share *share;
 	u64 mutations;
-	bool alone;
+	bool always_used;			/* its reply, even if attributes have changed since it was sent */
 };
 
 /* What a caller is about to use of an inode's attributes. */
@@ -248,7 +251,7 @@ enum coherency_need {
 	COHERENCY_NEED_ALL,
 };
 
-void coherency_request_begin(struct coherency_request *request, struct coherency_share *share);
+void coherency_request_begin(struct coherency_request *request, struct coherency_share *share, bool always_used);
 void coherency_request_end(struct coherency_request *request);
 struct coherency_inode *coherency_wrap(struct inode *inode, bool *first);
 int coherency_adopt(struct inode *inode, const struct coherency_request *request);

@@ -15,12 +15,11 @@
 #include <linux/spinlock.h>
 
 /*
- * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before that request, and
- * whether it was alone (see coherency_request_begin).
+ * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before that request and before
+ * all that overlapped with it.
  */
 #define LISTED			BIT_ULL(62)
-#define LISTED_ALONE		BIT_ULL(61)
-#define LISTED_MUTATIONS	(LISTED_ALONE - 1)
+#define LISTED_MUTATIONS	(LISTED - 1)
 
 static const struct dentry_operations *fuse_d_op;
 static struct dentry_operations coherency_d_op;
@@ -42,11 +41,11 @@ static DEFINE_HASHTABLE(listings, 6);
 static DEFINE_SPINLOCK(listings_lock);
 static atomic_t listings_under_way = ATOMIC_INIT(0);
 
-void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 mutations, bool alone)
+void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 mutations)
 {
 	listing->task = current;
 	listing->sb = sb;
-	listing->mark = LISTED | (alone ? LISTED_ALONE : 0) | (mutations & LISTED_MUTATIONS);
+	listing->mark = LISTED | (mutations & LISTED_MUTATIONS);
 	spin_lock(&listings_lock);
 	hash_add(listings, &listing->node, (unsigned long)current);
 	spin_unlock(&listings_lock);
@@ -94,7 +93,6 @@ static bool stamp_listed_dentry(struct coherency_share *share, struct dentry *de
 	struct coherency_request listing = {
 		.share = share,
 		.mutations = coherency_mutations(share),
-		.alone = mark & LISTED_ALONE,
 	};
 
 	if (!bound || (mark & (COHERENCY_STAMPED | LISTED)) != LISTED ||

@@ -577,8 +577,8 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 			coherency_count(share, hits);
 		}
 	}
-	coherency_request_begin(&request, share);
-	coherency_listing_begin(&listing, inode->i_sb, request.mutations, request.alone);
+	coherency_request_begin(&request, share, false);
+	coherency_listing_begin(&listing, inode->i_sb, request.mutations);
 	err = read_names(file, context);
 	coherency_listing_end(&listing);
 	coherency_request_end(&request);

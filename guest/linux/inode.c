@@ -10,7 +10,7 @@
  *    there is no telling except by comparing (coherency_refresh).
  *  - SETATTR, LINK: always used, on an inode that is known before: counted in the inode's busy.
  *  - CREATE and its like: always used, on an inode that is known only after, perhaps not even a new one: counted in
- *    the share's instantiating, together with LOOKUP and READDIRPLUS.
+ *    the share's creating.
  *
  * Who stamps samples first, then looks at the counts: a request that is counted later was sent after the sample.
  */
@@ -51,23 +51,35 @@ static const struct inode_operations *fuse_i_op(const struct inode *inode)
 
 /* ---- requests whose replies may bring new inodes --------------------------------------------------------------- */
 
-void coherency_request_begin(struct coherency_request *request, struct coherency_share *share)
+void coherency_request_begin(struct coherency_request *request, struct coherency_share *share, bool always_used)
 {
 	request->share = share;
-	request->mutations = coherency_mutations(share);
-	/* Fully ordered: after the sample, before the request. */
-	request->alone = atomic_inc_return(&share->instantiating) == 1;
+	request->always_used = always_used;
+	spin_lock(&share->period_lock);
+	if (!share->instantiating++)
+		share->period_mutations = coherency_mutations(share);
+	request->mutations = share->period_mutations;
+	spin_unlock(&share->period_lock);
+	/* Fully ordered: before the request. */
+	if (always_used)
+		atomic_inc_return(&share->creating);
 }
 
 void coherency_request_end(struct coherency_request *request)
 {
-	atomic_dec_return(&request->share->instantiating);
+	struct coherency_share *share = request->share;
+
+	if (request->always_used)
+		atomic_dec_return(&share->creating);
+	spin_lock(&share->period_lock);
+	share->instantiating--;
+	spin_unlock(&share->period_lock);
 }
 
 /*
- * Takes an inode over that a reply has brought. If nobody else knew it, and nothing that could know it was under way,
- * its attributes are those of the reply or newer; and if nothing has moved since before the request, its slot as it
- * is now is a sample from before the request.
+ * Takes an inode over that a reply has brought. If nobody else knew it, its attributes are those of this reply, or of
+ * another request that overlapped with this one; and if nothing has moved since before the first of all that overlap,
+ * the inode's slot as it is now is a sample from before any of them.
  */
 int coherency_adopt(struct inode *inode, const struct coherency_request *request)
 {
@@ -78,7 +90,7 @@ int coherency_adopt(struct inode *inode, const struct coherency_request *request
 	ci = coherency_wrap(inode, &first);
 	if (!ci)
 		return -EIO;
-	if (!first || !request->alone)
+	if (!first)
 		return 0;
 	stamp = coherency_sample(request->share, ci->key);
 	if (coherency_mutations(request->share) == request->mutations)
@@ -198,7 +210,7 @@ static coherency_stamp sample_attributes(const struct coherency_share *share, co
 
 	/* Pairs with the increments before the requests. */
 	smp_mb();
-	return atomic_read(&share->instantiating) || atomic_read(&ci->busy) ? COHERENCY_NO_STAMP : stamp;
+	return atomic_read(&share->creating) || atomic_read(&ci->busy) ? COHERENCY_NO_STAMP : stamp;
 }
 
 /*
@@ -353,10 +365,10 @@ static coherency_stamp sample_name(struct inode *dir, const struct dentry *dentr
 	return coherency_bind(coherency_sample(coherency_share_of(dir->i_sb), key), key);
 }
 
-static void name_request_begin(struct name_request *name, struct inode *dir, struct dentry *dentry)
+static void name_request_begin(struct name_request *name, struct inode *dir, struct dentry *dentry, bool always_used)
 {
 	name->bound = sample_name(dir, dentry);
-	coherency_request_begin(&name->request, coherency_share_of(dir->i_sb));
+	coherency_request_begin(&name->request, coherency_share_of(dir->i_sb), always_used);
 }
 
 /* dentry is NULL if the request has failed. Fails if what has come cannot be used: then no name leads to it. */
@@ -399,7 +411,7 @@ static struct dentry *coherency_lookup(struct inode *dir, struct dentry *dentry,
 
 	if (is_about_to_be_made(dir, flags))
 		return NULL;
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, false);
 	result = directories.fuse->lookup(dir, dentry, flags);
 	err = name_request_end(&name, IS_ERR(result) ? NULL : result ? result : dentry);
 	if (!err)
@@ -413,7 +425,7 @@ static int coherency_create(coherency_idmap *idmap, struct inode *dir, struct de
 	struct name_request name;
 	int err;
 
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, true);
 	err = directories.fuse->create(idmap, dir, dentry, mode, excl);
 	return name_request_result(&name, dentry, err);
 }
@@ -423,7 +435,7 @@ static int coherency_mknod(coherency_idmap *idmap, struct inode *dir, struct den
 	struct name_request name;
 	int err;
 
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, true);
 	err = directories.fuse->mknod(idmap, dir, dentry, mode, rdev);
 	return name_request_result(&name, dentry, err);
 }
@@ -435,7 +447,7 @@ static coherency_mkdir_result coherency_mkdir(coherency_idmap *idmap, struct ino
 	struct name_request name;
 	int err;
 
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, true);
 	result = directories.fuse->mkdir(idmap, dir, dentry, mode);
 	err = name_request_end(&name, coherency_mkdir_failed(result) ? NULL : coherency_mkdir_dentry(result, dentry));
 	return err ? coherency_mkdir_failure(result, err) : result;
@@ -446,7 +458,7 @@ static int coherency_symlink(coherency_idmap *idmap, struct inode *dir, struct d
 	struct name_request name;
 	int err;
 
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, true);
 	err = directories.fuse->symlink(idmap, dir, dentry, target);
 	return name_request_result(&name, dentry, err);
 }
@@ -458,7 +470,7 @@ static int coherency_link(struct dentry *old, struct inode *dir, struct dentry *
 	int err;
 
 	busy_begin(ci);
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, true);
 	err = name_request_result(&name, dentry, directories.fuse->link(old, dir, dentry));
 	busy_end(ci);
 	return err;
@@ -470,7 +482,7 @@ static int coherency_tmpfile(coherency_idmap *idmap, struct inode *dir, struct f
 	struct coherency_request request;
 	int err;
 
-	coherency_request_begin(&request, coherency_share_of(dir->i_sb));
+	coherency_request_begin(&request, coherency_share_of(dir->i_sb), true);
 	err = directories.fuse->tmpfile(idmap, dir, file, mode);
 	if (!err)
 		err = coherency_adopt(file_inode(file), &request);
@@ -521,7 +533,7 @@ static int coherency_atomic_open(struct inode *dir, struct dentry *dentry, struc
 	if (!(flags & O_CREAT))
 		return finish_no_open(file, NULL);
 
-	name_request_begin(&name, dir, dentry);
+	name_request_begin(&name, dir, dentry, true);
 	err = directories.fuse->atomic_open(dir, dentry, file, flags, mode);
 	err = name_request_result(&name, dentry, err);
 	if (file->f_mode & FMODE_OPENED)
@@ -634,7 +646,7 @@ static struct dentry *coherency_fh_to_dentry(struct super_block *sb, struct fid 
 {
 	struct coherency_request request;
 
-	coherency_request_begin(&request, coherency_share_of(sb));
+	coherency_request_begin(&request, coherency_share_of(sb), false);
 	return exported(fuse_export_op->fh_to_dentry(sb, fid, length, type), &request);
 }
 
@@ -642,7 +654,7 @@ static struct dentry *coherency_fh_to_parent(struct super_block *sb, struct fid 
 {
 	struct coherency_request request;
 
-	coherency_request_begin(&request, coherency_share_of(sb));
+	coherency_request_begin(&request, coherency_share_of(sb), false);
 	return exported(fuse_export_op->fh_to_parent(sb, fid, length, type), &request);
 }
 
@@ -650,7 +662,7 @@ static struct dentry *coherency_get_parent(struct dentry *child)
 {
 	struct coherency_request request;
 
-	coherency_request_begin(&request, coherency_share_of(child->d_sb));
+	coherency_request_begin(&request, coherency_share_of(child->d_sb), false);
 	return exported(fuse_export_op->get_parent(child), &request);
 }
 

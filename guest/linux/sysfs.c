@@ -94,6 +94,7 @@ static const struct kobj_type share_type = {
 void coherency_share_init(struct coherency_share *share)
 {
 	kobject_init(&share->kobj, &share_type);
+	spin_lock_init(&share->period_lock);
 	coherency_held_init(share);
 }
 
