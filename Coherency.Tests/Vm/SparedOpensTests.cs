@@ -1,7 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Guest.VirtualMachines;
-using Xunit.Abstractions;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Coherency.Tests.Vm;
 
