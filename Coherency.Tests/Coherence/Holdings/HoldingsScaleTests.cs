@@ -77,7 +77,8 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         List<double> besideOthers = [];
         List<double> besideOwn = [];
         TimeSpan longest = TimeSpan.Zero;
-        for (int round = 0; round < 9; round++)
+        // A loaded machine may not get through a single query in nine windows: then there is nothing to compare with yet.
+        for (int round = 0; round < RoundsMin || (own.Queries == 0 && round < RoundsMax); round++)
         {
             alone.Add(Requests(guest, node, Window).PerSecond);
             besideOthers.Add(others.While(() => Requests(guest, node, Window)).PerSecond);
@@ -92,6 +93,9 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         Assert.True(ratio > 0.4, "requests stood still");
         Assert.True(longest < TimeSpan.FromSeconds(1));
     }
+
+    private const int RoundsMin = 9;
+    private const int RoundsMax = 100;
 
     private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(200);
 
