@@ -127,7 +127,8 @@ internal static class RunCommand
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("interrupted; nothing was written, and the daemons and trees are gone");
+            string kept = arguments.GetValue(Json) is { } json ? $"what was found until then is in {json}" : "nothing was written, as --json was not given";
+            Console.Error.WriteLine($"interrupted; {kept}; the daemons and trees are gone");
             return Interrupted;
         }
     }
@@ -141,21 +142,20 @@ internal static class RunCommand
         IReadOnlyList<ISuitePart> parts = SuiteParts.Build(suite, contenders.Present, settings, arguments.GetValue(Coherencyd) ?? ContenderList.FindOurs());
         CheckDirectory(arguments.GetRequiredValue(WorkDirectory));
         using Interruption interruption = new();
-        SuiteRunner runner = new(suite.Name, parts, contenders, arguments.GetRequiredValue(WorkDirectory));
+        SuiteRunner runner = new(suite.Name, parts, contenders, arguments.GetRequiredValue(WorkDirectory), results => Keep(results, arguments));
         SuiteOutcome outcome = ProgressDisplay.Run(runner.Steps, beginStep => runner.Run(beginStep, interruption.Token));
-        Publish(outcome.Results, arguments);
+        // Before anything is shown: what was measured for an hour is on the disk then, whatever the terminal does.
+        Keep(outcome.Results, arguments);
+        ReportFiles.Write([outcome.Results], arguments.GetValue(Html), arguments.GetValue(Markdown));
         return outcome;
     }
 
-    /// <summary>Before anything is shown: what was measured for an hour is on the disk then, whatever the terminal does.</summary>
-    private static void Publish(BenchResults results, ParseResult arguments)
+    private static void Keep(BenchResults results, ParseResult arguments)
     {
         if (arguments.GetValue(Json) is { } json)
         {
             ResultsFile.Write(results, json);
         }
-
-        ReportFiles.Write([results], arguments.GetValue(Html), arguments.GetValue(Markdown));
     }
 
     private static void CheckDirectory(string path)

@@ -15,16 +15,25 @@ internal sealed class Findings
         figure.Key.Conditions,
         figure.Key.Contender,
         figure.Key.Quantity,
-        figure.Value.Samples,
+        [.. figure.Value.Samples],
         figure.Value.Remarks.Count > 0 ? string.Join("; ", figure.Value.Remarks.Distinct()) : null));
 
     public void Add(Key key, double sample, string? remark = null)
     {
+        (List<double> samples, List<string> remarks) = Find(key);
+        samples.Add(sample);
+        if (remark is not null)
+            remarks.Add(remark);
+    }
+
+    /// <summary>Says why there is no sample.</summary>
+    public void AddRemark(Key key, string remark) => Find(key).Remarks.Add(remark);
+
+    private (List<double> Samples, List<string> Remarks) Find(Key key)
+    {
         if (!_figures.TryGetValue(key, out (List<double> Samples, List<string> Remarks) figure))
             _figures[key] = figure = ([], []);
-        figure.Samples.Add(sample);
-        if (remark is not null)
-            figure.Remarks.Add(remark);
+        return figure;
     }
 
     /// <summary>What a figure is of.</summary>

@@ -57,6 +57,29 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
     /// <summary>The guest that works beside the measured one.</summary>
     public async Task<GuestMachine> BootSecondAsync() => _second ??= await BootAsync(SecondGuest);
 
+    /// <summary>Boots guests that have ended anew.</summary>
+    public async Task StartStoppedGuestsAsync()
+    {
+        if (_second is { Machine.IsRunning: false })
+        {
+            await _second.DisposeAsync();
+            _second = null;
+        }
+
+        if (!First.Machine.IsRunning)
+        {
+            await First.DisposeAsync();
+            First = await BootAsync(FirstGuest);
+        }
+    }
+
+    /// <summary>Ends the guests at once: who waits for one of them gets a failure.</summary>
+    public void Kill()
+    {
+        _ = First?.Machine.KillAsync();
+        _ = _second?.Machine.KillAsync();
+    }
+
     public virtual async ValueTask DisposeAsync()
     {
         if (First is not null)

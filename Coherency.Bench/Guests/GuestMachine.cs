@@ -9,8 +9,8 @@ internal sealed class GuestMachine(VirtualMachine machine, string mountCommand, 
 {
     public const string MountPoint = "/mnt/share";
 
-    /// <summary>For one program; under emulation a hundred thousand requests may take minutes.</summary>
-    private static readonly TimeSpan ProgramTimeout = TimeSpan.FromMinutes(20);
+    /// <summary>For one program; under emulation a hundred thousand requests take some ten seconds.</summary>
+    private static readonly TimeSpan ProgramTimeout = TimeSpan.FromMinutes(5);
 
     /// <summary>QEMU and what it started.</summary>
     public int ProcessId => machine.ProcessId;

@@ -38,8 +38,15 @@ internal class VhostUserBed(string name, string workFolder, string command, stri
 
     protected void StartDaemon(string template, string socket)
     {
+        // That of a guest before: it may have ended with it, or have made it end.
+        foreach (DaemonProcess former in _daemons.Where(former => former.SocketPath == socket).ToArray())
+        {
+            former.Dispose();
+            _daemons.Remove(former);
+        }
+
         DaemonProcess daemon = DaemonProcess.Start(template, socket, HostTree!);
-        if (_daemons.Count == 0)
+        if (Commands.Count == 0)
             Record($"host: {daemon.Command}");
         _daemons.Add(daemon);
     }

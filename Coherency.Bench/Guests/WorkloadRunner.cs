@@ -24,6 +24,13 @@ internal sealed class WorkloadRunner(TestTree tree, Findings findings)
         await MeasureAsync(bed, workload, guests, CacheState.Warm);
     }
 
+    /// <summary>Says why a program has no figures.</summary>
+    public void Explain(GuestBed bed, GuestWorkload workload, int guests, string reason)
+    {
+        foreach (CacheState state in new[] { CacheState.Cold, CacheState.Warm })
+            findings.AddRemark(KeyOf(bed, workload, guests, state, Quantity.Duration), reason);
+    }
+
     private static Task PrepareAsync(GuestBed bed, GuestWorkload workload) =>
         workload.Prepare.Length > 0 ? bed.First.ExpectAsync(workload.Prepare) : Task.CompletedTask;
 
@@ -55,11 +62,11 @@ internal sealed class WorkloadRunner(TestTree tree, Findings findings)
         }
 
         void Add(Quantity quantity, double sample, string? note = null) =>
-            findings.Add(
-                new Findings.Key(workload, workload.Title(tree), new Conditions(Guests: guests, State: state, Size: tree.Files), bed.Name, quantity),
-                sample,
-                note);
+            findings.Add(KeyOf(bed, workload, guests, state, quantity), sample, note);
     }
+
+    private Findings.Key KeyOf(GuestBed bed, GuestWorkload workload, int guests, CacheState state, Quantity quantity) =>
+        new(workload, workload.Title(tree), new Conditions(Guests: guests, State: state, Size: tree.Files), bed.Name, quantity);
 
     /// <summary>Null when the program did what it should have done; a stale cache can make it fail.</summary>
     private async Task<string?> CheckAsync(GuestBed bed, GuestWorkload workload, int exitCode)

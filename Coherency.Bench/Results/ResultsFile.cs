@@ -8,8 +8,13 @@ namespace Coherency.Bench.Results;
 [JsonSerializable(typeof(BenchResults), TypeInfoPropertyName = "Root")]
 internal sealed partial class ResultsFile : JsonSerializerContext
 {
-    public static void Write(BenchResults results, string path) =>
-        File.WriteAllText(path, JsonSerializer.Serialize(results, Default.Root) + "\n");
+    public static void Write(BenchResults results, string path)
+    {
+        // In one step: who ends the run while it is written keeps the former file.
+        string next = path + ".next";
+        File.WriteAllText(next, JsonSerializer.Serialize(results, Default.Root) + "\n");
+        File.Move(next, path, overwrite: true);
+    }
 
     /// <exception cref="InvalidDataException">The file is not one of results, or of another schema.</exception>
     public static BenchResults Read(string path)

@@ -4,19 +4,26 @@ using Coherency.Guest.VirtualMachines;
 
 namespace Coherency.Bench.Suites;
 
-/// <summary>Level 3: programs in virtual machines. All contenders are up at the same time and take turns.</summary>
+/// <summary>
+/// Level 3: programs in virtual machines. All contenders are up at the same time and take turns. A contender that fails at a
+/// program has a remark instead of a figure and goes on with the next one, in a new guest if need be.
+/// </summary>
 internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISuitePart
 {
     private readonly List<GuestBed> _beds = [];
-    private readonly Findings _findings = new();
+
+    /// <summary>Why a contender's guest could not be started again.</summary>
+    private readonly Dictionary<GuestBed, string> _lost = [];
 
     public int Steps => plan.Contenders.Count * (1 + Turns + (plan.Looks > 0 ? 1 : 0));
 
     private int Turns => plan.Rounds * plan.Workloads.Sum(workload => workload.IsMeasuredBesideOthers ? 2 : 1);
 
-    /// <exception cref="IOException">What the guests need is not there, or one of them ended; the message says what to do.</exception>
+    /// <exception cref="IOException">What the guests need is not there; the message says what to do.</exception>
     public void Run(SuiteRun run)
     {
+        // A program in a guest does not see the interrupt; without its guest nobody waits for it.
+        using CancellationTokenRegistration _ = run.Interrupted.Register(() => _beds.ForEach(bed => bed.Kill()));
         try
         {
             RunAsync(run).GetAwaiter().GetResult();
@@ -36,15 +43,13 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
             TestTree tree = TestTree.Create(Path.Combine(run.WorkDirectory, "template"), plan.Files);
             foreach (string name in plan.Contenders)
                 await SetUpAsync(run, name, tree);
-            WorkloadRunner runner = new(tree, _findings);
+            WorkloadRunner runner = new(tree, run.Findings);
             for (int round = 0; round < plan.Rounds; round++)
                 await RunRoundAsync(run, runner);
             await LookForStaleAnswersAsync(run);
         }
         finally
         {
-            foreach (Observation observation in _findings.Observations)
-                run.Add(observation);
             // All of them, even if one cannot be stopped in order.
             await Task.WhenAll(_beds.Select(bed => bed.DisposeAsync().AsTask()));
         }
@@ -53,17 +58,19 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
     private async Task SetUpAsync(SuiteRun run, string name, TestTree tree)
     {
         run.BeginStep($"booting a guest of {name}");
+        GuestBed? bed = null;
         try
         {
-            GuestBed bed = GuestContenders.Make(name, Path.Combine(run.WorkDirectory, name.Replace(' ', '-')), coherencydPath);
-            _beds.Add(bed);
+            bed = GuestContenders.Make(name, Path.Combine(run.WorkDirectory, name.Replace(' ', '-')), coherencydPath);
             await bed.SetUpAsync(tree);
+            _beds.Add(bed);
             run.Add(new ContenderDescription(name, bed.Version, bed.Commands));
         }
-        catch (Exception e) when (e is IOException or VirtualMachineException or OperationCanceledException)
+        catch (Exception e) when (IsFailure(e))
         {
             run.Add(new ContenderDescription(name, $"missing: {e.Message}", []));
-            await DropAsync(name);
+            if (bed is not null)
+                await bed.DisposeAsync();
         }
     }
 
@@ -76,9 +83,41 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
                 foreach (GuestBed bed in _beds.Where(bed => guests == 1 || bed.IsShared))
                 {
                     run.BeginStep($"{workload.Name}{(guests > 1 ? " beside another guest" : "")}, {bed.Name}");
-                    await runner.RunAsync(bed, workload, guests);
+                    await RunAsync(run, runner, bed, workload, guests);
                 }
             }
+        }
+    }
+
+    private async Task RunAsync(SuiteRun run, WorkloadRunner runner, GuestBed bed, GuestWorkload workload, int guests)
+    {
+        if (_lost.TryGetValue(bed, out string? reason))
+        {
+            runner.Explain(bed, workload, guests, reason);
+            return;
+        }
+
+        try
+        {
+            await runner.RunAsync(bed, workload, guests);
+        }
+        catch (Exception e) when (IsFailure(e))
+        {
+            run.Interrupted.ThrowIfCancellationRequested();
+            runner.Explain(bed, workload, guests, FirstLines(e.Message));
+            await StartAgainAsync(bed);
+        }
+    }
+
+    private async Task StartAgainAsync(GuestBed bed)
+    {
+        try
+        {
+            await bed.StartStoppedGuestsAsync();
+        }
+        catch (Exception e) when (IsFailure(e))
+        {
+            _lost[bed] = $"its guest could not be started again: {FirstLines(e.Message)}";
         }
     }
 
@@ -88,18 +127,21 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
         foreach (GuestBed bed in plan.Looks > 0 ? _beds : [])
         {
             run.BeginStep($"stale answers, {bed.Name}");
-            foreach (StalenessResult result in await probe.TryAsync(bed))
-                run.Add(result);
+            try
+            {
+                foreach (StalenessResult result in await probe.TryAsync(bed))
+                    run.Add(result);
+            }
+            catch (Exception e) when (IsFailure(e))
+            {
+                run.Interrupted.ThrowIfCancellationRequested();
+                run.AddFailure($"stale answers of {bed.Name}: {FirstLines(e.Message)}");
+            }
         }
     }
 
-    private async Task DropAsync(string name)
-    {
-        GuestBed? bed = _beds.Find(bed => bed.Name == name);
-        if (bed is not null)
-        {
-            _beds.Remove(bed);
-            await bed.DisposeAsync();
-        }
-    }
+    private static bool IsFailure(Exception e) => e is IOException or VirtualMachineException or OperationCanceledException;
+
+    /// <summary>What was run and how it ended; the guest's console, which follows, is too long for a table.</summary>
+    private static string FirstLines(string text) => string.Join(' ', text.Split('\n').TakeWhile(line => !line.StartsWith("---", StringComparison.Ordinal)).Take(3));
 }

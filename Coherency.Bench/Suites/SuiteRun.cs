@@ -1,3 +1,4 @@
+using Coherency.Bench.Guests;
 using Coherency.Bench.Results;
 
 namespace Coherency.Bench.Suites;
@@ -11,6 +12,7 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, C
     private readonly List<Observation> _observations = [];
     private readonly List<ContenderDescription> _contenders = [];
     private readonly List<StalenessResult> _staleness = [];
+    private readonly List<string> _failures = [];
 
     /// <summary>Where a part makes its files; the file system is the one that is measured.</summary>
     public string WorkDirectory { get; } = workDirectory;
@@ -18,12 +20,18 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, C
     /// <summary>Cancelled when the user interrupted the run.</summary>
     public CancellationToken Interrupted { get; } = interrupted;
 
-    public IReadOnlyList<Observation> Observations => _observations;
+    /// <summary>What programs in guests took, sample by sample.</summary>
+    public Findings Findings { get; } = new();
+
+    public IReadOnlyList<Observation> Observations => [.. _observations, .. Findings.Observations];
 
     /// <summary>Each name once, in the order of their coming.</summary>
     public IReadOnlyList<ContenderDescription> Contenders => _contenders;
 
     public IReadOnlyList<StalenessResult> Staleness => _staleness;
+
+    /// <summary>What could not be done and is not told by a remark on an observation.</summary>
+    public IReadOnlyList<string> Failures => _failures;
 
     /// <param name="name">For people, such as <c>LOOKUP, depth 32</c>.</param>
     /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
@@ -47,4 +55,6 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, C
     }
 
     public void Add(StalenessResult staleness) => _staleness.Add(staleness);
+
+    public void AddFailure(string reason) => _failures.Add(reason);
 }

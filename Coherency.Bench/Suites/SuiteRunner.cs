@@ -10,10 +10,9 @@ internal sealed record SuiteOutcome(BenchResults Results, IReadOnlyList<string> 
 
 /// <summary>Runs the parts of a suite one after another in a directory of its own, which is gone afterwards.</summary>
 /// <param name="parent">Where the directory is made: its file system is the one that is measured.</param>
-internal sealed class SuiteRunner(string suite, IReadOnlyList<ISuitePart> parts, ContenderSet contenders, string parent)
+/// <param name="keep">Gets what was found so far, before each step: nobody should lose hours to a machine that stops.</param>
+internal sealed class SuiteRunner(string suite, IReadOnlyList<ISuitePart> parts, ContenderSet contenders, string parent, Action<BenchResults> keep)
 {
-    private readonly List<string> _failures = [];
-
     public int Steps => parts.Sum(part => part.Steps);
 
     /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
@@ -24,13 +23,22 @@ internal sealed class SuiteRunner(string suite, IReadOnlyList<ISuitePart> parts,
         string directory = Directory.CreateDirectory(Path.Combine(parent, $"coherency-bench-{Environment.ProcessId}")).FullName;
         try
         {
-            SuiteRun run = new(directory, name => BeginStep(name, beginStep, interrupted), interrupted);
+            MachineInfo machine = MachineInfo.Read(directory);
+            SuiteRun run = null!;
+            run = new SuiteRun(directory, BeginStep, interrupted);
             foreach (ISuitePart part in parts)
             {
-                Run(part, run, interrupted);
+                Run(part, run);
             }
 
-            return new SuiteOutcome(ToResults(run, directory), _failures);
+            return new SuiteOutcome(ToResults(run, machine), run.Failures);
+
+            void BeginStep(string name)
+            {
+                keep(ToResults(run, machine));
+                interrupted.ThrowIfCancellationRequested();
+                beginStep(name);
+            }
         }
         finally
         {
@@ -38,14 +46,8 @@ internal sealed class SuiteRunner(string suite, IReadOnlyList<ISuitePart> parts,
         }
     }
 
-    private static void BeginStep(string name, Action<string> beginStep, CancellationToken interrupted)
-    {
-        interrupted.ThrowIfCancellationRequested();
-        beginStep(name);
-    }
-
     /// <summary>One part that fails must not cost the hours of the others. An interrupt at a terminal ends the daemons, too, and may come as their failure.</summary>
-    private void Run(ISuitePart part, SuiteRun run, CancellationToken interrupted)
+    private static void Run(ISuitePart part, SuiteRun run)
     {
         try
         {
@@ -53,16 +55,16 @@ internal sealed class SuiteRunner(string suite, IReadOnlyList<ISuitePart> parts,
         }
         catch (Exception e) when (e is IOException or TimeoutException or UnauthorizedAccessException)
         {
-            interrupted.ThrowIfCancellationRequested();
-            _failures.Add(e.Message);
+            run.Interrupted.ThrowIfCancellationRequested();
+            run.AddFailure(e.Message);
         }
     }
 
-    private BenchResults ToResults(SuiteRun run, string directory) => new(
+    private BenchResults ToResults(SuiteRun run, MachineInfo machine) => new(
         BenchResults.CurrentSchema,
         suite,
         "coherency-bench " + string.Join(' ', Environment.GetCommandLineArgs()[1..]),
-        MachineInfo.Read(directory),
+        machine,
         [.. run.Contenders, .. contenders.Missing.Where(missing => run.Contenders.All(known => known.Name != missing.Name))],
         run.Observations,
         run.Staleness);

@@ -8,13 +8,22 @@ public static class QemuArguments
     // A tag and a u32 queue count, rounded up to what QEMU reads (VIRTIO 1.2, 5.11.4).
     private const int FsConfigSize = 40;
 
-    // The mitigations would only slow the emulation down.
-    private const string KernelCommandLine = "console=ttyS0 loglevel=5 panic=0 mitigations=off";
+    // The mitigations would only slow the emulation down. The check of the timer takes a busy host for a broken interrupt
+    // controller, and the kernel panics.
+    private const string KernelCommandLine = "console=ttyS0 loglevel=5 panic=0 mitigations=off no_timer_check";
+
+    /// <summary>
+    /// Of the processors that could be plugged in. Where there can be one only, QEMU's emulation leaves out the guest's memory
+    /// barriers (7.2 all of them, 11.1 those of locked instructions): a kick of a queue is lost now and then, and the guest waits
+    /// for ever.
+    /// </summary>
+    private const int ProcessorsMaxAtLeast = 2;
 
     public static IEnumerable<string> For(VirtualMachineSettings settings) =>
     [
         "-no-user-config", "-nodefaults", "-display", "none",
-        "-accel", settings.TranslationMiB is { } size ? $"tcg,tb-size={size}" : "tcg", "-cpu", "max", "-smp", $"{settings.Processors}",
+        "-accel", settings.TranslationMiB is { } size ? $"tcg,tb-size={size}" : "tcg", "-cpu", "max",
+        "-smp", $"{settings.Processors},maxcpus={Math.Max(settings.Processors, ProcessorsMaxAtLeast)}",
         .. SharedMemory(settings),
         "-kernel", settings.Image.Kernel,
         "-initrd", settings.Image.Initramfs,

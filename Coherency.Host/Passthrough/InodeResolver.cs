@@ -224,15 +224,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
 
         if (pathFd >= 0)
         {
-            cache.InsertPinned(inode.Node, pathFd, out int place);
-            if (place < 0)
-            {
-                Libc.Close(pathFd);
-            }
-            else
-            {
-                cache.Unpin(place);
-            }
+            cache.Insert(inode.Node, pathFd);
         }
 
         return Errno.None;

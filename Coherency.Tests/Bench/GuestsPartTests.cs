@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Coherency.Bench.Contenders;
@@ -36,6 +37,36 @@ public sealed class GuestsPartTests : IDisposable
         Assert.All(run.Staleness.Where(row => row.Contender == contenders[0]), row => Assert.Equal(0, row.Stale));
         Assert.All(run.Staleness.Where(row => row.Contender == contenders[1]), row => Assert.InRange(row.Stale, 1, row.Looks));
         Assert.Equal(4, run.Staleness.Count);
+    }
+
+    [Fact]
+    public void A_guest_that_ends_costs_its_contender_one_program()
+    {
+        GuestWorkload death = new("death", _ => "ending the guest", _ => "echo o >/proc/sysrq-trigger; sleep 600", _ => "");
+        SuiteRun run = new(_folder.FullName, _ => { });
+        new GuestsPart(new GuestsPlan(["coherencyd coherent"], [death, GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 0), ContenderList.FindOurs()).Run(run);
+
+        Observation[] durations = [.. run.Observations.Where(row => row.Quantity == Quantity.Duration)];
+        Assert.All(durations.Where(row => row.Scenario == "death"), row => Assert.Contains("got no answer", row.Remark, StringComparison.Ordinal));
+        Assert.All(durations.Where(row => row.Scenario == "death"), row => Assert.Empty(row.Samples));
+        Assert.Equal(4, durations.Count(row => row is { Scenario: "find", Samples.Count: 1, Remark: null }));
+    }
+
+    [Fact]
+    public async Task An_interrupt_does_not_wait_for_a_program_in_a_guest()
+    {
+        GuestWorkload sleep = new("sleep", _ => "sleeping", _ => "sleep 250", _ => "");
+        using CancellationTokenSource interrupt = new();
+        TaskCompletionSource begun = new();
+        SuiteRun run = new(_folder.FullName, name => _ = name.StartsWith("sleep", StringComparison.Ordinal) && begun.TrySetResult(), interrupt.Token);
+        GuestsPart part = new(new GuestsPlan(["ext4"], [sleep], Files, Rounds: 1, Looks: 0), null);
+        Task running = Task.Run(() => part.Run(run));
+        await await Task.WhenAny(begun.Task, running);
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        Stopwatch waited = Stopwatch.StartNew();
+        await interrupt.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        Assert.InRange(waited.Elapsed.TotalSeconds, 0, 60);
     }
 
     [Fact]

@@ -35,6 +35,9 @@ public sealed unsafe class InodeMemoryTests : IDisposable
         _mount = new TemporaryMount(_directory.FullName, "inodes", "tmpfs");
     }
 
+    /// <summary>Of what the test host itself opens meanwhile, for its timers and its other threads; one for each inode would be a million.</summary>
+    private const int ForeignDescriptorsMax = 16;
+
     [Fact]
     public void A_million_inodes_take_two_hundred_bytes_each_and_no_descriptor()
     {
@@ -53,7 +56,7 @@ public sealed unsafe class InodeMemoryTests : IDisposable
         Assert.Equal(nodes.Length + 1, client.Held.Nodes);
         Assert.Equal(0, client.Held.Unrecorded);
         Assert.InRange(perInode, 100, BytesPerInodeMax);
-        Assert.Equal(descriptors, TestShare.OpenDescriptors);
+        Assert.InRange(TestShare.OpenDescriptors - descriptors, -ForeignDescriptorsMax, ForeignDescriptorsMax);
 
         Array.ForEach(nodes, client.Forget);
         Assert.Equal(1, client.Held.Nodes);
