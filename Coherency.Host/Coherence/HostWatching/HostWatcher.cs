@@ -23,9 +23,11 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     /// <summary>
     /// What the daemon does itself comes as events too, which nobody waits for. As long as there are no others, they are taken
     /// together instead of one by one: being woken for each would cost a change more than its slots do. A change of the host in
-    /// such a time is noticed that much later.
+    /// such a time is noticed that much later. The rest begins with this, and doubles each time.
     /// </summary>
-    private static readonly TimeSpan RestAfterOwnEvents = TimeSpan.FromMicroseconds(100);
+    private static readonly TimeSpan RestMin = TimeSpan.FromMicroseconds(100);
+
+    private static readonly TimeSpan RestMax = TimeSpan.FromMicroseconds(800);
 
     /// <summary>No event has more: two names and three handles.</summary>
     private const int EventBytesLargest = 1024;
@@ -50,6 +52,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     private long _toldAt;
     private bool _leftBehind;
     private bool _onlyOwnEvents;
+    private TimeSpan _rest = RestMin;
     private long _lastTurnMs = Environment.TickCount64;
 
     /// <summary>Watches from here on.</summary>
@@ -170,7 +173,12 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     {
         if (_onlyOwnEvents)
         {
-            Libc.Rest(RestAfterOwnEvents);
+            Libc.Rest(_rest);
+            _rest = _rest < RestMax ? _rest * 2 : RestMax;
+        }
+        else
+        {
+            _rest = RestMin;
         }
 
         _onlyOwnEvents = false;
