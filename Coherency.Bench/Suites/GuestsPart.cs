@@ -10,7 +10,8 @@ namespace Coherency.Bench.Suites;
 /// </summary>
 internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISuitePart
 {
-    private readonly List<GuestBed> _beds = [];
+    /// <summary>Replaced as a whole: an interrupt looks at it at any time.</summary>
+    private volatile IReadOnlyList<GuestBed> _beds = [];
 
     /// <summary>Why a contender's guest could not be started again.</summary>
     private readonly Dictionary<GuestBed, string> _lost = [];
@@ -23,7 +24,7 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
     public void Run(SuiteRun run)
     {
         // A program in a guest does not see the interrupt; without its guest nobody waits for it.
-        using CancellationTokenRegistration _ = run.Interrupted.Register(() => _beds.ForEach(bed => bed.Kill()));
+        using CancellationTokenRegistration _ = run.Interrupted.Register(KillGuests);
         try
         {
             RunAsync(run).GetAwaiter().GetResult();
@@ -63,7 +64,7 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
         {
             bed = GuestContenders.Make(name, Path.Combine(run.WorkDirectory, name.Replace(' ', '-')), coherencydPath);
             await bed.SetUpAsync(tree);
-            _beds.Add(bed);
+            _beds = [.. _beds, bed];
             run.Add(new ContenderDescription(name, bed.Version, bed.Commands));
         }
         catch (Exception e) when (IsFailure(e))
@@ -138,6 +139,12 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
                 run.AddFailure($"stale answers of {bed.Name}: {FirstLines(e.Message)}");
             }
         }
+    }
+
+    private void KillGuests()
+    {
+        foreach (GuestBed bed in _beds)
+            bed.Kill();
     }
 
     private static bool IsFailure(Exception e) => e is IOException or VirtualMachineException or OperationCanceledException;

@@ -19,10 +19,10 @@ internal sealed class DescriptorCache : IDisposable
     private readonly int _setMask;
     private readonly DescriptorBudget _budget;
 
-    /// <param name="capacity">Rounded down to a power of two; less if that is more than half of what the budget has left.</param>
+    /// <param name="capacity">Rounded down to a power of two; less if the budget has no quarter of it left for that.</param>
     public DescriptorCache(int capacity, DescriptorBudget budget)
     {
-        int affordable = Math.Max(Math.Min(capacity, budget.Available / 2), Ways);
+        int affordable = Math.Max(Math.Min(capacity, budget.Available / 4), Ways);
         int sets = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((affordable / Ways) + 1)) / 2;
         sets = Math.Max(sets, 1);
         _budget = budget;
@@ -59,26 +59,28 @@ internal sealed class DescriptorCache : IDisposable
     /// <param name="place">-1 when every place of the set is in use: the caller still owns the descriptor.</param>
     public int InsertPinned(ulong node, int fd, out int place)
     {
+        int unneeded = -1;
         int set = SetOf(node);
         EnterSet(set);
-        place = Insert(set, node, fd, out int unneeded);
+        place = Find(set, node);
+        if (place >= 0)
+        {
+            unneeded = fd;
+        }
+        else
+        {
+            place = ChooseVictim(set);
+            if (place >= 0)
+            {
+                unneeded = _places[place].Fd;
+                _places[place] = new Place { Node = node, Fd = fd };
+            }
+        }
+
         int pinned = place < 0 ? fd : PinPlace(place);
         ExitSet(set);
         CloseIfOpen(unneeded);
         return pinned;
-    }
-
-    /// <summary>
-    /// Takes ownership of a new descriptor that nobody has asked for yet, and which is given up before those that were used: a walk
-    /// over many files leaves the descriptors of their directories.
-    /// </summary>
-    public void Insert(ulong node, int fd)
-    {
-        int set = SetOf(node);
-        EnterSet(set);
-        int place = Insert(set, node, fd, out int unneeded);
-        ExitSet(set);
-        CloseIfOpen(place < 0 ? fd : unneeded);
     }
 
     public void Unpin(int place)
@@ -173,28 +175,6 @@ internal sealed class DescriptorCache : IDisposable
 
         ExitSet(place / Ways);
         return fd;
-    }
-
-    /// <returns>The inode's place; -1 when all are in use.</returns>
-    /// <param name="unneeded">To be closed when the set is left; -1 for nothing.</param>
-    private int Insert(int set, ulong node, int fd, out int unneeded)
-    {
-        unneeded = fd;
-        int place = Find(set, node);
-        if (place >= 0)
-        {
-            return place;
-        }
-
-        unneeded = -1;
-        place = ChooseVictim(set);
-        if (place >= 0)
-        {
-            unneeded = _places[place].Fd;
-            _places[place] = new Place { Node = node, Fd = fd };
-        }
-
-        return place;
     }
 
     private int PinPlace(int place)

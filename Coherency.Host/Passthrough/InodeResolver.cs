@@ -224,7 +224,15 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
 
         if (pathFd >= 0)
         {
-            cache.Insert(inode.Node, pathFd);
+            cache.InsertPinned(inode.Node, pathFd, out int place);
+            if (place < 0)
+            {
+                Libc.Close(pathFd);
+            }
+            else
+            {
+                cache.Unpin(place);
+            }
         }
 
         return Errno.None;

@@ -36,7 +36,7 @@ public sealed record PassthroughOptions
     public DescriptorBudget Budget { get; init; } = DescriptorBudget.Process;
 
     /// <summary>Most O_PATH descriptors kept open only because they may be needed again.</summary>
-    public int CachedDescriptorsMax { get; init; } = 16_384;
+    public int CachedDescriptorsMax { get; init; } = 4096;
 
     /// <summary>Most descriptors kept for reading files that clients do not open; see <see cref="Server.IFileSystem.TryDoWithoutOpens"/>.</summary>
     public int ReadableDescriptorsMax { get; init; } = 1024;
