@@ -57,7 +57,7 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
     /// <summary>The guest that works beside the measured one.</summary>
     public async Task<GuestMachine> BootSecondAsync() => _second ??= await BootAsync(SecondGuest);
 
-    /// <summary>Boots guests that have ended anew.</summary>
+    /// <summary>After a failure: boots the measured guest again if it has ended; the second one is booted again when somebody asks for it.</summary>
     public async Task StartStoppedGuestsAsync()
     {
         if (_second is { Machine.IsRunning: false })
@@ -76,7 +76,7 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
     /// <summary>Ends the guests at once: who waits for one of them gets a failure.</summary>
     public void Kill()
     {
-        _ = First?.Machine.KillAsync();
+        _ = First.Machine.KillAsync();
         _ = _second?.Machine.KillAsync();
     }
 

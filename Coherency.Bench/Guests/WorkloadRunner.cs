@@ -4,7 +4,7 @@ using Coherency.Bench.Results;
 namespace Coherency.Bench.Guests;
 
 /// <summary>Runs programs in the guests of contenders that are set up, and measures them.</summary>
-internal sealed class WorkloadRunner(TestTree tree, Findings findings)
+internal sealed class WorkloadRunner(TestTree tree, GuestFigures figures)
 {
     private const double NanosecondsPerMicrosecond = 1000;
 
@@ -28,7 +28,7 @@ internal sealed class WorkloadRunner(TestTree tree, Findings findings)
     public void Explain(GuestBed bed, GuestWorkload workload, int guests, string reason)
     {
         foreach (CacheState state in new[] { CacheState.Cold, CacheState.Warm })
-            findings.AddRemark(KeyOf(bed, workload, guests, state, Quantity.Duration), reason);
+            figures.AddRemark(KeyOf(bed, workload, guests, state, Quantity.Duration), reason);
     }
 
     private static Task PrepareAsync(GuestBed bed, GuestWorkload workload) =>
@@ -62,10 +62,10 @@ internal sealed class WorkloadRunner(TestTree tree, Findings findings)
         }
 
         void Add(Quantity quantity, double sample, string? note = null) =>
-            findings.Add(KeyOf(bed, workload, guests, state, quantity), sample, note);
+            figures.Add(KeyOf(bed, workload, guests, state, quantity), sample, note);
     }
 
-    private Findings.Key KeyOf(GuestBed bed, GuestWorkload workload, int guests, CacheState state, Quantity quantity) =>
+    private GuestFigures.Key KeyOf(GuestBed bed, GuestWorkload workload, int guests, CacheState state, Quantity quantity) =>
         new(workload, workload.Title(tree), new Conditions(Guests: guests, State: state, Size: tree.Files), bed.Name, quantity);
 
     /// <summary>Null when the program did what it should have done; a stale cache can make it fail.</summary>

@@ -44,7 +44,7 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
             TestTree tree = TestTree.Create(Path.Combine(run.WorkDirectory, "template"), plan.Files);
             foreach (string name in plan.Contenders)
                 await SetUpAsync(run, name, tree);
-            WorkloadRunner runner = new(tree, run.Findings);
+            WorkloadRunner runner = new(tree, run.GuestFigures);
             for (int round = 0; round < plan.Rounds; round++)
                 await RunRoundAsync(run, runner);
             await LookForStaleAnswersAsync(run);

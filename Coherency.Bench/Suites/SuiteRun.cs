@@ -21,9 +21,9 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, C
     public CancellationToken Interrupted { get; } = interrupted;
 
     /// <summary>What programs in guests took, sample by sample.</summary>
-    public Findings Findings { get; } = new();
+    public GuestFigures GuestFigures { get; } = new();
 
-    public IReadOnlyList<Observation> Observations => [.. _observations, .. Findings.Observations];
+    public IReadOnlyList<Observation> Observations => [.. _observations, .. GuestFigures.Observations];
 
     /// <summary>Each name once, in the order of their coming.</summary>
     public IReadOnlyList<ContenderDescription> Contenders => _contenders;

@@ -14,8 +14,7 @@ public static class QemuArguments
 
     /// <summary>
     /// Of the processors that could be plugged in. Where there can be one only, QEMU's emulation leaves out the guest's memory
-    /// barriers (7.2 all of them, 11.1 those of locked instructions): a kick of a queue is lost now and then, and the guest waits
-    /// for ever.
+    /// barriers (7.2 all of them, 11.1 those of locked instructions): a kick of a queue can be lost, and the guest waits for ever.
     /// </summary>
     private const int ProcessorsMaxAtLeast = 2;
 

@@ -3,7 +3,7 @@ using Coherency.Bench.Results;
 namespace Coherency.Bench.Guests;
 
 /// <summary>Gathers the samples of several rounds to one <see cref="Observation"/> for each figure.</summary>
-internal sealed class Findings
+internal sealed class GuestFigures
 {
     private readonly Dictionary<Key, (List<double> Samples, List<string> Remarks)> _figures = [];
 
