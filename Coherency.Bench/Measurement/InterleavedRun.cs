@@ -16,7 +16,7 @@ internal sealed class InterleavedRun(BenchSettings settings, CancellationToken i
     private readonly List<LatencyRecorder> _recorders = [];
 
     /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
-    public IReadOnlyList<Observation> Measure(DaemonScenario scenario, int depth, IReadOnlyList<ContenderSession> sessions)
+    public IReadOnlyList<Observation> Measure(DaemonScenario scenario, int depth, IReadOnlyList<ContenderSession> sessions, int rounds)
     {
         Topology topology = sessions[0].Topology;
         while (_recorders.Count < topology.Drivers)
@@ -26,7 +26,7 @@ internal sealed class InterleavedRun(BenchSettings settings, CancellationToken i
 
         Trial[] trials = [.. sessions.Select(session => new Trial(session, scenario, depth, _recorders, settings))];
         RunRound(trials, settings.Slice < WarmUpMax ? settings.Slice : WarmUpMax, counts: false);
-        for (int round = 0; round < settings.Rounds; round++)
+        for (int round = 0; round < rounds; round++)
         {
             RunRound(trials, settings.Slice, counts: true);
         }

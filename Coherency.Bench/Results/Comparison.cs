@@ -73,7 +73,7 @@ internal sealed class Comparison
     /// <summary>What was left out for a reason has no samples, and counts as not measured.</summary>
     private static Dictionary<object, Observation> ByKey(IReadOnlyList<Observation> observations) => observations
         .Where(observation => observation.Samples.Count > 0)
-        .ToDictionary(o => (object)(o.Level, o.Scenario, o.Conditions, o.Contender, o.Quantity));
+        .ToDictionary(observation => observation.GetKey());
 
     private static ComparedFigure Judge(Observation before, Observation after, double chance, double threshold)
     {

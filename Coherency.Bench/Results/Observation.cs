@@ -47,4 +47,8 @@ public sealed record Observation(
     string Contender,
     Quantity Quantity,
     IReadOnlyList<double> Samples,
-    string? Remark = null);
+    string? Remark = null)
+{
+    /// <summary>Of what the samples are: equal in two observations whose samples may be taken together or compared.</summary>
+    public object GetKey() => (Level, Scenario, Conditions, Contender, Quantity);
+}

@@ -37,7 +37,20 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, C
     /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
     public void BeginStep(string name) => beginStep(name);
 
-    public void Add(Observation observation) => _observations.Add(observation);
+    /// <summary>Adds what was observed, or its samples to those of the same that were observed before.</summary>
+    public void Add(Observation observation)
+    {
+        int index = _observations.FindIndex(known => known.GetKey().Equals(observation.GetKey()));
+        if (index < 0)
+        {
+            _observations.Add(observation);
+        }
+        else
+        {
+            Observation known = _observations[index];
+            _observations[index] = known with { Samples = [.. known.Samples, .. observation.Samples] };
+        }
+    }
 
     /// <summary>Describes a contender; of one that another part described already, the commands that are new are added.</summary>
     public void Add(ContenderDescription contender)

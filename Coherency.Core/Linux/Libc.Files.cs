@@ -45,6 +45,10 @@ public static unsafe partial class Libc
 
     public static int FChmodAt(int dirFd, byte* path, uint mode) => Result(fchmodat(dirFd, path, mode, 0));
 
+    /// <summary>fchmodat2(2), for which libc has no function everywhere; ENOSYS before Linux 6.6.</summary>
+    public static int FChmodAt2(int dirFd, byte* path, uint mode, int flags) =>
+        Result((int)syscall(SysFChmodAt2, dirFd, (nint)path, (nint)mode, flags));
+
     public static int FChownAt(int dirFd, byte* path, uint uid, uint gid, int flags) => Result(fchownat(dirFd, path, uid, gid, flags));
 
     public static int UTimensAt(int dirFd, byte* path, timespec* times, int flags) => Result(utimensat(dirFd, path, times, flags));

@@ -105,6 +105,7 @@ public static unsafe partial class Libc
     private const int SysSetGroups = 116;
     private const int SysCapGet = 125;
     private const int SysCapSet = 126;
+    private const int SysFChmodAt2 = 452;
     private const uint CapabilityVersion3 = 0x20080522;
 
     [LibraryImport("libc", SetLastError = true)]

@@ -16,7 +16,7 @@ internal sealed class RequestTraces : IDisposable
     private static readonly ActivitySource Source = new(TelemetryNames.Source);
 
     private readonly IReadOnlyList<ServedGuest> _clients;
-    private readonly ManualResetEventSlim _stop = new();
+    private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly Thread _thread;
     private DateTime _now;
     private long _nowTimestamp;
@@ -52,7 +52,7 @@ internal sealed class RequestTraces : IDisposable
         bool stopped;
         do
         {
-            stopped = _stop.Wait(PeriodMs);
+            stopped = _stop.WaitOne(PeriodMs);
             _nowTimestamp = Stopwatch.GetTimestamp();
             _now = DateTime.UtcNow;
             foreach (ServedGuest client in _clients)

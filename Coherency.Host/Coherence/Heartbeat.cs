@@ -11,7 +11,7 @@ public sealed class Heartbeat : IDisposable
 
     private readonly Func<TableView, bool> _isAlive;
     private readonly IReadOnlyList<TableView> _views;
-    private readonly ManualResetEventSlim _stop = new();
+    private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly Thread _thread;
 
     /// <param name="isAlive">Does all work that keeps this view right? Asked before each beat.</param>
@@ -43,6 +43,6 @@ public sealed class Heartbeat : IDisposable
                 }
             }
         }
-        while (!_stop.Wait(PeriodMs));
+        while (!_stop.WaitOne(PeriodMs));
     }
 }

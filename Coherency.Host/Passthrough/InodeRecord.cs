@@ -7,7 +7,8 @@ namespace Coherency.Host.Passthrough;
 
 /// <summary>
 /// One inode in the <see cref="InodeTable"/>, 48 bytes. Everything but <see cref="References"/> and <see cref="Fd"/> stays
-/// as it is from the time the record is added until its last reference goes, so a holder of a reference reads it unlocked.
+/// as it is from the time the record is added and described until its last reference goes, so a holder of a reference reads it
+/// unlocked.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Bytes)]
 internal struct InodeRecord
@@ -25,7 +26,7 @@ internal struct InodeRecord
     public ulong Node;
 
     /// <summary><see cref="FileIdentity.Fingerprint"/>.</summary>
-    private readonly ulong _fingerprint;
+    private ulong _fingerprint;
 
     /// <summary>Sessions that hold it, plus requests and open files that use it now; 0 in a free record.</summary>
     public int References;
@@ -33,7 +34,7 @@ internal struct InodeRecord
     /// <summary>An O_PATH descriptor that the record owns, or -1.</summary>
     public int Fd;
 
-    private readonly ushort _mountAndType;
+    private ushort _mountAndType;
 
     /// <summary>The kernel's handle types are lower than the lower half of the one that stands for attributes.</summary>
     private readonly byte _handleType;
@@ -42,12 +43,12 @@ internal struct InodeRecord
 
     private InlineHandle _handle;
 
-    public InodeRecord(ulong node, in FileIdentity identity, in statx attributes, int fd)
+    /// <summary>Not yet described: it matches no attributes.</summary>
+    public InodeRecord(ulong node, in FileIdentity identity, int fd)
     {
         Node = node;
-        _fingerprint = FileIdentity.Fingerprint(attributes);
         Fd = fd;
-        _mountAndType = (ushort)(identity.Mount | (attributes.stx_mode & StatFlags.S_IFMT));
+        _mountAndType = identity.Mount;
         _handleType = (byte)identity.Type;
         _handleLength = identity.Length <= InlineHandleMax ? (byte)identity.Length : Spilled;
         if (!IsSpilled)
@@ -58,7 +59,7 @@ internal struct InodeRecord
 
     public readonly ushort Mount => (ushort)(_mountAndType & MountMask);
 
-    /// <summary>S_IFMT of the mode.</summary>
+    /// <summary>S_IFMT of the mode; 0 in one that is not described.</summary>
     public readonly uint FileType => _mountAndType & StatFlags.S_IFMT;
 
     public readonly ushort HandleType => _handleType == byte.MaxValue ? FileIdentity.AttributesType : _handleType;
@@ -69,6 +70,16 @@ internal struct InodeRecord
 
     /// <summary>The handle is in the shard's dictionary.</summary>
     public readonly bool IsSpilled => _handleLength == Spilled;
+
+    /// <summary>
+    /// Adds what attributes of this inode tell for good. Whoever adds a record does this before a client learns of it; several
+    /// may at the same time, for all write the same.
+    /// </summary>
+    public void Describe(in statx attributes)
+    {
+        _fingerprint = FileIdentity.Fingerprint(attributes);
+        _mountAndType = (ushort)(Mount | (attributes.stx_mode & StatFlags.S_IFMT));
+    }
 
     /// <summary>Do attributes found under a name belong to this inode?</summary>
     public readonly bool Matches(in statx attributes) =>

@@ -39,6 +39,16 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     /// <summary>References the inode behind a descriptor that was just opened (and is not O_PATH).</summary>
     public Errno ResolveOpen(int fd, out statx attributes, out PinnedInode inode)
     {
+        FileIdentity identity = default;
+        if (usesHandles
+            && identity.ReadHandle(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, out int mountId) >= 0
+            && mounts.TryGet((ulong)mountId, out Mount? known)
+            && known!.UsesHandles)
+        {
+            identity.Mount = known.Index;
+            return AddWithHandle(identity, fd, -1, out attributes, out inode);
+        }
+
         Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
         if (errno != Errno.None)
         {
@@ -57,17 +67,23 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             : AddIdentified(mount, fd, pathFd, ref attributes, out inode);
     }
 
-    /// <summary>What stands behind a name, before it is removed; nothing when that cannot be told.</summary>
+    /// <summary>What stands behind a name, before it is removed; nothing when there is nothing, or that cannot be told.</summary>
     public NameTarget Identify(int dirFd, byte* name)
     {
         FileIdentity identity = default;
-        if (usesHandles
-            && identity.ReadHandle(dirFd, name, 0, out int mountId) >= 0
-            && mounts.TryGet((ulong)mountId, out Mount? mount)
-            && mount!.UsesHandles)
+        if (usesHandles)
         {
-            identity.Mount = mount.Index;
-            return Target(identity);
+            int result = identity.ReadHandle(dirFd, name, 0, out int mountId);
+            if (result >= 0 && mounts.TryGet((ulong)mountId, out Mount? mount) && mount!.UsesHandles)
+            {
+                identity.Mount = mount.Index;
+                return Target(identity);
+            }
+
+            if (result == -(int)Errno.ENOENT)
+            {
+                return default;
+            }
         }
 
         if (Libc.Statx(dirFd, name, ByName, AttributesWanted, out statx attributes) < 0
@@ -133,14 +149,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return ResolveDescriptor(dirFd, name, out attributes, out inode);
         }
 
-        Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
-        if (errno != Errno.None)
-        {
-            Libc.Close(fd);
-            return Fail(errno, out attributes, out inode);
-        }
-
-        return AddWithHandle(identity, fd, fd, ref attributes, out inode);
+        return AddWithHandle(identity, fd, fd, out attributes, out inode);
     }
 
     private Errno ResolveAttributes(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
@@ -157,6 +166,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             inode = inodes.Pin(FileIdentity.FromAttributes(mount.Index, attributes));
             if (!inode.IsEmpty)
             {
+                inode.Describe(attributes);
                 return Errno.None;
             }
         }
@@ -205,15 +215,15 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return Fail(result.ToErrno(), out _, out inode);
         }
 
-        return AddWithHandle(identity, fd, pathFd, ref attributes, out inode);
+        return AddWithHandle(identity, fd, pathFd, out attributes, out inode);
     }
 
-    /// <summary>Adds an inode found by handle; its descriptor, if any, is kept for later.</summary>
-    /// <param name="attributes">Those of <paramref name="fd"/> before it was added; afterwards those since.</param>
-    private Errno AddWithHandle(scoped in FileIdentity identity, int fd, int pathFd, scoped ref statx attributes, out PinnedInode inode)
+    /// <summary>Adds an inode found by handle, and asks <paramref name="fd"/> for its attributes; keeps its descriptor for later.</summary>
+    /// <param name="pathFd">The descriptor to keep, which this owns, or -1.</param>
+    private Errno AddWithHandle(scoped in FileIdentity identity, int fd, int pathFd, out statx attributes, out PinnedInode inode)
     {
         int none = -1;
-        inode = inodes.PinOrAdd(identity, attributes, ref none);
+        inode = inodes.PinOrAdd(identity, ref none);
         Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
         if (errno != Errno.None)
         {
@@ -222,6 +232,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             return Fail(errno, out attributes, out inode);
         }
 
+        inode.Describe(attributes);
         if (pathFd >= 0)
         {
             cache.InsertPinned(inode.Node, pathFd, out int place);
@@ -244,7 +255,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
         FileIdentity identity = FileIdentity.FromAttributes(mount.Index, attributes);
         bool budgeted = budget.TryTake();
         int owned = budgeted ? pathFd : -1;
-        inode = budgeted ? inodes.PinOrAdd(identity, attributes, ref owned) : inodes.Pin(identity);
+        inode = budgeted ? inodes.PinOrAdd(identity, ref owned) : inodes.Pin(identity);
         if (!budgeted || owned >= 0)
         {
             // Not needed: it was known already, or may not be added.
@@ -252,7 +263,13 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             budget.Return(budgeted ? 1 : 0);
         }
 
-        return inode.IsEmpty ? Errno.ENFILE : Errno.None;
+        if (inode.IsEmpty)
+        {
+            return Errno.ENFILE;
+        }
+
+        inode.Describe(attributes);
+        return Errno.None;
     }
 
     private static int OpenPathOf(int fd)

@@ -64,14 +64,14 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
         }
     }
 
-    public PinnedInode PinOrAdd(ulong key, scoped in FileIdentity identity, scoped in statx attributes, scoped ref int fd)
+    public PinnedInode PinOrAdd(ulong key, scoped in FileIdentity identity, scoped ref int fd)
     {
         lock (_lock)
         {
             int number = Find(key, identity, out int attempt);
             if (number == None)
             {
-                number = Add(InodeTable.Candidate(key, attempt), identity, attributes, fd);
+                number = Add(InodeTable.Candidate(key, attempt), identity, fd);
                 fd = -1;
                 NoteDisplacement(attempt);
             }
@@ -224,7 +224,7 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
         return handle.SequenceEqual(identity.Bytes);
     }
 
-    private int Add(ulong node, in FileIdentity identity, in statx attributes, int fd)
+    private int Add(ulong node, in FileIdentity identity, int fd)
     {
         if ((_count + 1) * 4L > _index.Length * 3L)
         {
@@ -233,7 +233,7 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
 
         int number = TakeFreeRecord();
         ref InodeRecord record = ref At(number);
-        record = new InodeRecord(node, identity, attributes, fd);
+        record = new InodeRecord(node, identity, fd);
         if (record.IsSpilled)
         {
             (_spilledHandles ??= []).Add(node, identity.Bytes.ToArray());

@@ -71,12 +71,12 @@ internal sealed class InodeTable
         return ShardOf(key).Pin(key, identity);
     }
 
-    /// <summary>References an inode, adding it if it is new.</summary>
+    /// <summary>References an inode, adding it if it is new; whoever calls it describes it then (<see cref="PinnedInode.Describe"/>).</summary>
     /// <param name="fd">An O_PATH descriptor that a new record shall own, or -1; set to -1 when it was taken.</param>
-    public PinnedInode PinOrAdd(scoped in FileIdentity identity, scoped in statx attributes, scoped ref int fd)
+    public PinnedInode PinOrAdd(scoped in FileIdentity identity, scoped ref int fd)
     {
         ulong key = KeyOf(identity);
-        return ShardOf(key).PinOrAdd(key, identity, attributes, ref fd);
+        return ShardOf(key).PinOrAdd(key, identity, ref fd);
     }
 
     /// <summary>Drops a reference that outlived the <see cref="PinnedInode"/> it came from.</summary>

@@ -13,6 +13,9 @@ public sealed unsafe partial class PassthroughFileSystem
     private const FuseSetAttrValid Times =
         FuseSetAttrValid.Atime | FuseSetAttrValid.AtimeNow | FuseSetAttrValid.Mtime | FuseSetAttrValid.MtimeNow;
 
+    /// <summary>It came with Linux 6.6, and takes half the time of a path through /proc.</summary>
+    private static volatile bool s_lacksFchmodat2;
+
     /// <summary>Tells chown(2) to leave an id as it is.</summary>
     private const uint UnchangedId = uint.MaxValue;
 
@@ -83,6 +86,15 @@ public sealed unsafe partial class PassthroughFileSystem
 
     private static Errno ChangeMode(int pathFd, uint mode)
     {
+        Errno errno = s_lacksFchmodat2
+            ? Errno.ENOSYS
+            : Libc.FChmodAt2(pathFd, EmptyPath.Pointer, mode, OpenFlags.AT_EMPTY_PATH).ToErrno();
+        if (errno != Errno.ENOSYS)
+        {
+            return errno;
+        }
+
+        s_lacksFchmodat2 = true;
         ProcPath path = new(pathFd);
         return Libc.FChmodAt(OpenFlags.AT_FDCWD, path.Pointer, mode).ToErrno();
     }

@@ -337,7 +337,8 @@ public sealed unsafe class PassthroughShare : IDisposable
         // Given back with the others when the share closes.
         Budget.TryTake();
         int fd = _rootFd;
-        PinnedInode root = Inodes.PinOrAdd(identity, attributes, ref fd);
+        PinnedInode root = Inodes.PinOrAdd(identity, ref fd);
+        root.Describe(attributes);
         root.Keep();
         return root.Node;
     }

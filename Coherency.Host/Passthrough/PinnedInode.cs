@@ -44,6 +44,9 @@ internal ref struct PinnedInode
     /// <summary>The inode key: of what it is, even where it had to take another node id.</summary>
     public readonly ulong Key => new NodeId(Node).IsDisplaced ? _table.KeyOf(Identity()) : Node;
 
+    /// <inheritdoc cref="InodeRecord.Describe"/>
+    public readonly void Describe(in statx attributes) => _record.Describe(attributes);
+
     public readonly bool Matches(in statx attributes) => _record.Matches(attributes);
 
     public readonly FileIdentity Identity()

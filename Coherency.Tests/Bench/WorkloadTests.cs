@@ -80,7 +80,7 @@ public sealed class WorkloadTests(WorkloadFixture fixture) : IClassFixture<Workl
     public void A_scenario_sends_so_many_requests_for_an_operation(string name, double requests)
     {
         InterleavedRun run = new(WorkloadFixture.Settings, CancellationToken.None);
-        IReadOnlyList<Observation> found = run.Measure(DaemonScenario.Find(name), depth: 3, [fixture.Session]);
+        IReadOnlyList<Observation> found = run.Measure(DaemonScenario.Find(name), depth: 3, [fixture.Session], rounds: 1);
         Assert.All(found, observation => Assert.NotEmpty(observation.Samples));
         Assert.Equal(requests, Assert.Single(found.Single(observation => observation.Quantity == Quantity.Requests).Samples));
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(fixture.Share, "scratch")));
@@ -95,9 +95,9 @@ public sealed class WorkloadTests(WorkloadFixture fixture) : IClassFixture<Workl
         {
             Create = _ => new SingleRequestWorkload((slot, _, _) => slot.WriteUnlink(Coherency.Core.Fuse.NodeId.Root, "nothing"u8)),
         };
-        Observation observation = Assert.Single(run.Measure(refused, depth: 4, [fixture.Session]));
+        Observation observation = Assert.Single(run.Measure(refused, depth: 4, [fixture.Session], rounds: 1));
         Assert.Empty(observation.Samples);
         Assert.Equal("it answered Unlink: ENOENT", observation.Remark);
-        Assert.All(run.Measure(DaemonScenario.Find("lookup"), depth: 4, [fixture.Session]), row => Assert.NotEmpty(row.Samples));
+        Assert.All(run.Measure(DaemonScenario.Find("lookup"), depth: 4, [fixture.Session], rounds: 1), row => Assert.NotEmpty(row.Samples));
     }
 }

@@ -11,7 +11,11 @@ namespace Coherency.Host.Transports.VhostUser;
 /// <summary>How a queue is served.</summary>
 /// <param name="PollMicroseconds">See <see cref="QueuePolling"/>.</param>
 /// <param name="HelperThreads">See <see cref="VhostUser.HelperThreads"/>.</param>
-public readonly record struct QueueOptions(int PollMicroseconds, int HelperThreads);
+public readonly record struct QueueOptions(int PollMicroseconds, int HelperThreads)
+{
+    /// <summary>Nobody waits for what comes by this queue: see <see cref="QueueGathering"/>.</summary>
+    public bool Gathers { get; init; }
+}
 
 /// <summary>
 /// Serves one running virtqueue with a thread of its own: takes requests off the ring, has the session carry them out, sleeps
@@ -29,6 +33,7 @@ internal sealed partial class QueueWorker : IDisposable
     private readonly HelperThreads _helpers;
     private readonly RequestRecorder _recorder;
     private readonly QueuePolling _polling;
+    private readonly QueueGathering? _gathering;
     private readonly KickWait _kick;
     private readonly ILogger _log;
     private readonly Thread _thread;
@@ -45,6 +50,7 @@ internal sealed partial class QueueWorker : IDisposable
         _lockWaits = lockWaits;
         _log = log;
         _polling = new QueuePolling(options.PollMicroseconds);
+        _gathering = options.Gathers ? new QueueGathering() : null;
         _kick = new KickWait(kick);
         _recorder = session.Counters.Rent();
         _helpers = new HelperThreads(session, name, options.HelperThreads);
@@ -137,6 +143,7 @@ internal sealed partial class QueueWorker : IDisposable
         else
         {
             Sleep();
+            _polling.EndSleep();
             _recorder.BeginLine(Stopwatch.GetTimestamp());
         }
     }
@@ -225,6 +232,7 @@ internal sealed partial class QueueWorker : IDisposable
 
     private void Sleep()
     {
+        _gathering?.Rest(_queue);
         if (!_queue.EnableNotifications())
         {
             _kick.Wait();

@@ -63,8 +63,10 @@ internal sealed partial class VhostUserBackend : IDisposable
         {
             string name = $"{options.Name}-{(vring.Index == 0 ? "hiprio" : $"q{vring.Index - 1}")}";
             LogQueueStarted(log, options.Name, vring.Index, queue.Entries);
-            // Nobody waits for a FORGET: looking for the next one would only take time from those that are waited for.
-            QueueOptions queueOptions = vring.Index == 0 ? new QueueOptions(PollMicroseconds: 0, HelperThreads: 0) : options.Queue;
+            // The high-priority queue brings FORGETs, for which nobody waits.
+            QueueOptions queueOptions = vring.Index == 0
+                ? new QueueOptions(PollMicroseconds: 0, HelperThreads: 0) { Gathers = true }
+                : options.Queue;
             QueueWorker worker = new(name, queue, vring.Kick, vring.Call, session, lockWaits, queueOptions, log);
             loads[(int)vring.Index].Use(worker);
             return worker;
