@@ -10,10 +10,12 @@ namespace Coherency.Bench.Measurement;
 /// </summary>
 internal sealed class InterleavedRun(BenchSettings settings, CancellationToken interrupted)
 {
-    /// <summary>Lets the daemons and this client compile what the scenario needs.</summary>
-    private static readonly TimeSpan WarmUpMax = TimeSpan.FromMilliseconds(300);
+    /// <summary>Lets the daemons and this client compile what the scenario needs, unless it was measured at another depth before.</summary>
+    private static readonly TimeSpan FirstWarmUpMax = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LaterWarmUpMax = TimeSpan.FromMilliseconds(100);
 
     private readonly List<LatencyRecorder> _recorders = [];
+    private (IReadOnlyList<ContenderSession> Sessions, DaemonScenario Scenario)? _warm;
 
     /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
     public IReadOnlyList<Observation> Measure(DaemonScenario scenario, int depth, IReadOnlyList<ContenderSession> sessions, int rounds)
@@ -25,13 +27,21 @@ internal sealed class InterleavedRun(BenchSettings settings, CancellationToken i
         }
 
         Trial[] trials = [.. sessions.Select(session => new Trial(session, scenario, depth, _recorders, settings))];
-        RunRound(trials, settings.Slice < WarmUpMax ? settings.Slice : WarmUpMax, counts: false);
+        RunRound(trials, WarmUpOf(scenario, sessions), counts: false);
         for (int round = 0; round < rounds; round++)
         {
             RunRound(trials, settings.Slice, counts: true);
         }
 
         return [.. trials.Zip(sessions).SelectMany(pair => pair.First.Finish(RemarkOn(pair.Second)))];
+    }
+
+    private TimeSpan WarmUpOf(DaemonScenario scenario, IReadOnlyList<ContenderSession> sessions)
+    {
+        bool isFirst = _warm != (sessions, scenario);
+        _warm = (sessions, scenario);
+        double seconds = Math.Min(settings.Seconds, (isFirst ? FirstWarmUpMax : LaterWarmUpMax).TotalSeconds);
+        return TimeSpan.FromSeconds(seconds);
     }
 
     private void RunRound(Trial[] trials, TimeSpan slice, bool counts)
