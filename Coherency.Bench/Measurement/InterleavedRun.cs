@@ -10,10 +10,6 @@ namespace Coherency.Bench.Measurement;
 /// </summary>
 internal sealed class InterleavedRun(BenchSettings settings, CancellationToken interrupted)
 {
-    /// <summary>Lets the daemons and this client compile what the scenario needs, unless it was measured at another depth before.</summary>
-    private static readonly TimeSpan FirstWarmUpMax = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LaterWarmUpMax = TimeSpan.FromMilliseconds(100);
-
     private readonly List<LatencyRecorder> _recorders = [];
     private (IReadOnlyList<ContenderSession> Sessions, DaemonScenario Scenario)? _warm;
 
@@ -27,29 +23,29 @@ internal sealed class InterleavedRun(BenchSettings settings, CancellationToken i
         }
 
         Trial[] trials = [.. sessions.Select(session => new Trial(session, scenario, depth, _recorders, settings))];
-        RunRound(trials, WarmUpOf(scenario, sessions), counts: false);
-        for (int round = 0; round < rounds; round++)
-        {
-            RunRound(trials, settings.Slice, counts: true);
-        }
+        RunRounds(trials, WarmUpRoundsOf(scenario, sessions), count: false);
+        RunRounds(trials, rounds, count: true);
 
         return [.. trials.Zip(sessions).SelectMany(pair => pair.First.Finish(RemarkOn(pair.Second)))];
     }
 
-    private TimeSpan WarmUpOf(DaemonScenario scenario, IReadOnlyList<ContenderSession> sessions)
+    /// <summary>In which the daemons and this client compile what the scenario needs, unless they did at another depth before.</summary>
+    private int WarmUpRoundsOf(DaemonScenario scenario, IReadOnlyList<ContenderSession> sessions)
     {
         bool isFirst = _warm != (sessions, scenario);
         _warm = (sessions, scenario);
-        double seconds = Math.Min(settings.Seconds, (isFirst ? FirstWarmUpMax : LaterWarmUpMax).TotalSeconds);
-        return TimeSpan.FromSeconds(seconds);
+        return isFirst ? Math.Max(settings.Rounds / 2, 1) : 1;
     }
 
-    private void RunRound(Trial[] trials, TimeSpan slice, bool counts)
+    private void RunRounds(Trial[] trials, int rounds, bool count)
     {
-        foreach (Trial trial in trials)
+        for (int round = 0; round < rounds; round++)
         {
-            interrupted.ThrowIfCancellationRequested();
-            trial.RunSlice(slice, counts);
+            foreach (Trial trial in trials)
+            {
+                interrupted.ThrowIfCancellationRequested();
+                trial.RunSlice(settings.Slice, count);
+            }
         }
     }
 
