@@ -48,7 +48,11 @@ internal sealed class SuiteRun(string workDirectory, Action<string> beginStep, C
         else
         {
             Observation known = _observations[index];
-            _observations[index] = known with { Samples = [.. known.Samples, .. observation.Samples] };
+            _observations[index] = known with
+            {
+                Samples = [.. known.Samples, .. observation.Samples],
+                Remark = known.Remark ?? observation.Remark,
+            };
         }
     }
 

@@ -86,15 +86,18 @@ public sealed unsafe partial class PassthroughFileSystem
 
     private static Errno ChangeMode(int pathFd, uint mode)
     {
-        Errno errno = s_lacksFchmodat2
-            ? Errno.ENOSYS
-            : Libc.FChmodAt2(pathFd, EmptyPath.Pointer, mode, OpenFlags.AT_EMPTY_PATH).ToErrno();
-        if (errno != Errno.ENOSYS)
+        if (!s_lacksFchmodat2)
         {
-            return errno;
+            Errno errno = Libc.FChmodAt2(pathFd, EmptyPath.Pointer, mode, OpenFlags.AT_EMPTY_PATH).ToErrno();
+            // A container's filter answers EPERM to a call that it does not know.
+            if (errno is not (Errno.ENOSYS or Errno.EPERM))
+            {
+                return errno;
+            }
+
+            s_lacksFchmodat2 = errno == Errno.ENOSYS;
         }
 
-        s_lacksFchmodat2 = true;
         ProcPath path = new(pathFd);
         return Libc.FChmodAt(OpenFlags.AT_FDCWD, path.Pointer, mode).ToErrno();
     }

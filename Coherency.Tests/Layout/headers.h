@@ -29,6 +29,11 @@
 #include <linux/virtio_ring.h>
 #include "../../guest/linux/coherency_table.h"
 
+/* Of Linux 6.6 (asm-generic/unistd.h); Debian 12's headers are of 6.1. Newer ones are asked. */
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
 /* The headers number virtio features; C# has them as bits. */
 #define BIT(number) (1ULL << (number))
 
