@@ -11,7 +11,7 @@ namespace Coherency.Bench.Measurement;
 internal sealed class InterleavedRun(BenchSettings settings, CancellationToken interrupted)
 {
     private readonly List<LatencyRecorder> _recorders = [];
-    private (IReadOnlyList<ContenderSession> Sessions, DaemonScenario Scenario)? _warm;
+    private (IReadOnlyList<ContenderSession> Sessions, DaemonScenario Scenario)? _warmedUp;
 
     /// <exception cref="OperationCanceledException">The user interrupted the run.</exception>
     public IReadOnlyList<Observation> Measure(DaemonScenario scenario, int depth, IReadOnlyList<ContenderSession> sessions, int rounds)
@@ -25,15 +25,14 @@ internal sealed class InterleavedRun(BenchSettings settings, CancellationToken i
         Trial[] trials = [.. sessions.Select(session => new Trial(session, scenario, depth, _recorders, settings))];
         RunRounds(trials, WarmUpRoundsOf(scenario, sessions), count: false);
         RunRounds(trials, rounds, count: true);
-
         return [.. trials.Zip(sessions).SelectMany(pair => pair.First.Finish(RemarkOn(pair.Second)))];
     }
 
     /// <summary>In which the daemons and this client compile what the scenario needs, unless they did at another depth before.</summary>
     private int WarmUpRoundsOf(DaemonScenario scenario, IReadOnlyList<ContenderSession> sessions)
     {
-        bool isFirst = _warm != (sessions, scenario);
-        _warm = (sessions, scenario);
+        bool isFirst = _warmedUp != (sessions, scenario);
+        _warmedUp = (sessions, scenario);
         return isFirst ? Math.Max(settings.Rounds / 2, 1) : 1;
     }
 

@@ -8,8 +8,8 @@ namespace Coherency.Bench.Suites;
 /// <summary>
 /// Level 2: daemons, driven by guests in user space, each on a tree of its own with the same content.
 /// <para>
-/// Half of the rounds are measured with trees, daemons and guests made anew, in the opposite order: who comes first gets other
-/// memory from the kernel than who comes last, which alone can make 1 MiB reads a fifth slower.
+/// Half of the rounds are measured with trees, daemons and guests made anew, in the opposite order: one and the same daemon takes
+/// up to a fifth longer for 1 MiB reads when it is started first than when it is started last.
 /// </para>
 /// </summary>
 internal sealed class DaemonPart(IReadOnlyList<DaemonTrials> plan, IReadOnlyList<Contender> contenders, BenchSettings settings) : ISuitePart

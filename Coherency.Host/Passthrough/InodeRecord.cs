@@ -72,11 +72,16 @@ internal struct InodeRecord
     public readonly bool IsSpilled => _handleLength == Spilled;
 
     /// <summary>
-    /// Adds what attributes of this inode tell for good. Whoever adds a record does this before a client learns of it; several
-    /// may at the same time, for all write the same.
+    /// Adds what attributes of this inode tell for good, unless it is known. Whoever adds a record does this before a client
+    /// learns of it; several may at the same time, for all write the same.
     /// </summary>
     public void Describe(in statx attributes)
     {
+        if (FileType != 0)
+        {
+            return;
+        }
+
         _fingerprint = FileIdentity.Fingerprint(attributes);
         _mountAndType = (ushort)(Mount | (attributes.stx_mode & StatFlags.S_IFMT));
     }

@@ -39,13 +39,8 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     /// <summary>References the inode behind a descriptor that was just opened (and is not O_PATH).</summary>
     public Errno ResolveOpen(int fd, out statx attributes, out PinnedInode inode)
     {
-        FileIdentity identity = default;
-        if (usesHandles
-            && identity.ReadHandle(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, out int mountId) >= 0
-            && mounts.TryGet((ulong)mountId, out Mount? known)
-            && known!.UsesHandles)
+        if (TryReadHandle(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, out FileIdentity identity, out _))
         {
-            identity.Mount = known.Index;
             return AddWithHandle(identity, fd, -1, out attributes, out inode);
         }
 
@@ -70,20 +65,14 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     /// <summary>What stands behind a name, before it is removed; nothing when there is nothing, or that cannot be told.</summary>
     public NameTarget Identify(int dirFd, byte* name)
     {
-        FileIdentity identity = default;
-        if (usesHandles)
+        if (TryReadHandle(dirFd, name, 0, out FileIdentity identity, out Errno errno))
         {
-            int result = identity.ReadHandle(dirFd, name, 0, out int mountId);
-            if (result >= 0 && mounts.TryGet((ulong)mountId, out Mount? mount) && mount!.UsesHandles)
-            {
-                identity.Mount = mount.Index;
-                return Target(identity);
-            }
+            return Target(identity);
+        }
 
-            if (result == -(int)Errno.ENOENT)
-            {
-                return default;
-            }
+        if (errno == Errno.ENOENT)
+        {
+            return default;
         }
 
         if (Libc.Statx(dirFd, name, ByName, AttributesWanted, out statx attributes) < 0
@@ -100,6 +89,27 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
         // A mount with handles below a root without.
         identity.Mount = other.Index;
         return identity.ReadHandle(dirFd, name, 0, out _) >= 0 ? Target(identity) : default;
+    }
+
+    /// <summary>Identifies what a name or, with AT_EMPTY_PATH, a descriptor stands for, if its mount is known and has handles.</summary>
+    /// <param name="errno">Of asking for the handle, if that was what failed.</param>
+    private bool TryReadHandle(int dirFd, byte* path, int flags, out FileIdentity identity, out Errno errno)
+    {
+        identity = default;
+        errno = Errno.None;
+        if (!usesHandles)
+        {
+            return false;
+        }
+
+        errno = identity.ReadHandle(dirFd, path, flags, out int mountId).ToErrno();
+        if (errno != Errno.None || !mounts.TryGet((ulong)mountId, out Mount? mount) || !mount!.UsesHandles)
+        {
+            return false;
+        }
+
+        identity.Mount = mount.Index;
+        return true;
     }
 
     private NameTarget Target(scoped in FileIdentity identity) =>
