@@ -25,11 +25,13 @@ internal static class ChildProcess
         Task<string> errors = process.StandardError.ReadToEndAsync();
         process.StandardInput.Write(input);
         process.StandardInput.Close();
+        string killed = "";
         if (!process.WaitForExit(Patience))
         {
             process.Kill(entireProcessTree: true);
+            killed = $"{program} was killed: it took more than {Patience.TotalMinutes} minutes";
         }
 
-        return new ChildResult(process.ExitCode, output.Result, errors.Result);
+        return new ChildResult(process.ExitCode, output.Result, errors.Result + killed);
     }
 }

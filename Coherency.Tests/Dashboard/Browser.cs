@@ -7,11 +7,15 @@ public sealed class Browser : IAsyncLifetime
 {
     private const string Chromium = "/usr/bin/chromium";
 
+    /// <summary>How long the page may take to show something, in milliseconds: it has other tests beside it.</summary>
+    private const float Patience = 30_000;
+
     private IPlaywright? _driver;
     private IBrowser? _browser;
 
     public async Task InitializeAsync()
     {
+        Assertions.SetDefaultExpectTimeout(Patience);
         _driver = await Playwright.CreateAsync();
 
         // The tests run as root, for which the sandbox does not work.

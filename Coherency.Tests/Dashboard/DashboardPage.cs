@@ -39,7 +39,7 @@ internal sealed class DashboardPage : IAsyncDisposable
     }
 
     /// <summary>Waits until the page says of its connection that it is in this state.</summary>
-    public Task IsAsync(string state) => Assertions.Expect(Page.Locator("#connection")).ToHaveAttributeAsync("data-state", state, new() { Timeout = 30_000 });
+    public Task IsAsync(string state) => Assertions.Expect(Page.Locator("#connection")).ToHaveAttributeAsync("data-state", state);
 
     /// <summary>The row of a table whose header cell begins with this text.</summary>
     public ILocator Row(string table, string name) =>

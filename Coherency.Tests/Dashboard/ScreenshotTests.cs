@@ -20,7 +20,7 @@ public sealed class ScreenshotTests(Browser browser)
     {
         await using BusyDaemon daemon = await BusyDaemon.StartAsync();
         await using DashboardPage dashboard = await DashboardPage.OpenAsync(browser, daemon.Served, width, height: 900, theme == "dark" ? ColorScheme.Dark : ColorScheme.Light);
-        await Assertions.Expect(dashboard.Page.Locator("#heat-rows tr")).ToHaveCountAsync(8, new() { Timeout = 30_000 });
+        await Assertions.Expect(dashboard.Page.Locator("#heat-rows tr")).ToHaveCountAsync(8);
         Assert.Equal(width, await dashboard.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
 
         byte[] picture = await dashboard.Page.ScreenshotAsync(new PageScreenshotOptions { FullPage = true });

@@ -6,11 +6,9 @@ internal sealed class ImageRoot : IDisposable
     private readonly DirectoryInfo _work = System.IO.Directory.CreateTempSubdirectory("coherency-image-");
     private readonly ImageFile _image = new();
 
-    public ImageRoot()
+    public ImageRoot(PublishedDaemon published)
     {
         string cached = Run(Path.Combine(Repository.Root, "eng", "image-root"), []).Trim();
-        string published = _work.CreateSubdirectory("publish").FullName;
-        Run(Path.Combine(Repository.Root, "eng", "publish"), [published]);
         Run("cp", ["--archive", cached, Directory]);
         foreach (string command in _image.Commands)
         {
@@ -19,7 +17,7 @@ internal sealed class ImageRoot : IDisposable
 
         foreach ((string from, string to) in _image.Copies)
         {
-            File.Copy(Path.Combine(published, Path.GetRelativePath("/publish", from)), Inside(to));
+            File.Copy(Path.Combine(published.Folder, Path.GetRelativePath("/publish", from)), Inside(to));
         }
     }
 

@@ -5,10 +5,11 @@ using Coherency.Tests.Daemon;
 namespace Coherency.Tests.Docker;
 
 /// <summary>The image's files are enough for its entry point, and its health check tells whether the daemon lives. Needs root.</summary>
-public sealed class ImageTests : IDisposable
+[Collection(PublishedTests.Name)]
+public sealed class ImageTests(PublishedDaemon published) : IDisposable
 {
     private readonly ImageFile _image = new();
-    private readonly ImageRoot _root = new();
+    private readonly ImageRoot _root = new(published);
 
     public void Dispose() => _root.Dispose();
 

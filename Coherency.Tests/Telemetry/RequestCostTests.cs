@@ -16,12 +16,15 @@ namespace Coherency.Tests.Telemetry;
 /// What measuring requests costs: the time in which a queue's thread works off a ring that is full from the start, measured and
 /// not measured in turns. A full ring keeps the thread busy from one end to the other, so that nothing but its own work counts;
 /// with one request at a time, it would look for the next one most of the time, and a little delay there can even make it sooner
-/// to see it. That the method tells no difference where there is none is part of each test.
+/// to see it. A measurement counts if it tells no difference where there is none; on a machine that does other things too, it is
+/// made again.
 /// </summary>
+[Collection(TimedTests.Name)]
 public sealed class RequestCostTests : IDisposable
 {
     private const int Burst = 256;
-    private const int Rounds = 3_000;
+    private const int Rounds = 1_000;
+    private const int Measurements = 5;
 
     /// <summary>Of the median of many pairs, which a machine that does other things too moves little.</summary>
     private const double CostMax = 1.02;
@@ -90,6 +93,24 @@ public sealed class RequestCostTests : IDisposable
 
     private void Check(string operation, Action<RequestSlot> write)
     {
+        double control, cost;
+        int measurements = 0;
+        do
+        {
+            (control, cost) = Measure(operation, write);
+            measurements++;
+        }
+        while (!IsSame(control) && measurements < Measurements);
+
+        Assert.True(IsSame(control), $"What was measured differs from itself, {Measurements} times in a row: {control:F4}");
+        Assert.InRange(cost, 1 - NoiseMax, CostMax);
+    }
+
+    private static bool IsSame(double ratio) => Math.Abs(ratio - 1) <= NoiseMax;
+
+    /// <summary>How long requests take that are not measured, and that are, each as a part of the time of those not measured.</summary>
+    private (double Control, double Cost) Measure(string operation, Action<RequestSlot> write)
+    {
         List<double> costs = [];
         List<double> controls = [];
         List<double> times = [];
@@ -113,8 +134,7 @@ public sealed class RequestCostTests : IDisposable
 
         (double control, double cost) = (Median(controls), Median(costs));
         _output.WriteLine($"{operation}: {Median(times):F3} us; measured {cost:F4} of that, not measured again {control:F4} ({Rounds} rounds of {Burst} requests each)");
-        Assert.InRange(control, 1 - NoiseMax, 1 + NoiseMax);
-        Assert.InRange(cost, 1 - NoiseMax, CostMax);
+        return (control, cost);
     }
 
     /// <summary>From the kick to the last reply, in microseconds.</summary>
