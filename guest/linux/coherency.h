@@ -89,10 +89,9 @@ struct coherency_share {
 	struct delayed_work report_work;
 	u64 reported;				/* hits and misses together, as of the last report */
 
-	/* Requests under way whose replies may bring inodes that nobody here has seen; see inode.c. */
-	spinlock_t period_lock;
-	unsigned int instantiating;
-	u64 period_mutations;			/* before the first of those that overlap one another */
+	/* Requests under way whose replies may bring inodes that nobody here has seen, in the order of their start. */
+	spinlock_t instantiating_lock;
+	struct list_head instantiating;
 	atomic_t creating;			/* those of them whose replies are always used */
 	/* How often everything cached was given up, as a summand of stamps. */
 	atomic64_t given_up;
@@ -240,7 +239,9 @@ static inline void coherency_stamp_dentry(struct dentry *dentry, coherency_stamp
 /* inode.c */
 struct coherency_request {
 	struct coherency_share *share;
-	u64 mutations;
+	struct list_head link;			/* in the share's instantiating */
+	u64 begun;				/* mutations before this request */
+	u64 mutations;				/* and before the oldest that was under way then */
 	bool always_used;			/* its reply, even if attributes have changed since it was sent */
 };
 

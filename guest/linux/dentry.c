@@ -15,8 +15,8 @@
 #include <linux/spinlock.h>
 
 /*
- * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before that request and before
- * all that overlapped with it.
+ * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before the oldest request that
+ * was under way when that one was sent.
  */
 #define LISTED			BIT_ULL(62)
 #define LISTED_MUTATIONS	(LISTED - 1)

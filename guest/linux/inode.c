@@ -55,11 +55,11 @@ void coherency_request_begin(struct coherency_request *request, struct coherency
 {
 	request->share = share;
 	request->always_used = always_used;
-	spin_lock(&share->period_lock);
-	if (!share->instantiating++)
-		share->period_mutations = coherency_mutations(share);
-	request->mutations = share->period_mutations;
-	spin_unlock(&share->period_lock);
+	spin_lock(&share->instantiating_lock);
+	request->begun = coherency_mutations(share);
+	list_add_tail(&request->link, &share->instantiating);
+	request->mutations = list_first_entry(&share->instantiating, struct coherency_request, link)->begun;
+	spin_unlock(&share->instantiating_lock);
 	/* Fully ordered: before the request. */
 	if (always_used)
 		atomic_inc_return(&share->creating);
@@ -71,15 +71,15 @@ void coherency_request_end(struct coherency_request *request)
 
 	if (request->always_used)
 		atomic_dec_return(&share->creating);
-	spin_lock(&share->period_lock);
-	share->instantiating--;
-	spin_unlock(&share->period_lock);
+	spin_lock(&share->instantiating_lock);
+	list_del(&request->link);
+	spin_unlock(&share->instantiating_lock);
 }
 
 /*
  * Takes an inode over that a reply has brought. If nobody else knew it, its attributes are those of this reply, or of
- * another request that overlapped with this one; and if nothing has moved since before the first of all that overlap,
- * the inode's slot as it is now is a sample from before any of them.
+ * a request that was under way when this one was sent, or that was sent after it; and if nothing has moved since before
+ * the oldest of them, the inode's slot as it is now is a sample from before any of them.
  */
 int coherency_adopt(struct inode *inode, const struct coherency_request *request)
 {

@@ -94,7 +94,8 @@ static const struct kobj_type share_type = {
 void coherency_share_init(struct coherency_share *share)
 {
 	kobject_init(&share->kobj, &share_type);
-	spin_lock_init(&share->period_lock);
+	spin_lock_init(&share->instantiating_lock);
+	INIT_LIST_HEAD(&share->instantiating);
 	coherency_held_init(share);
 }
 
