@@ -83,8 +83,11 @@ internal static partial class HouseRules
         let entryPoint = match.Groups["entry"].Success ? match.Groups["entry"].Value : match.Groups["method"].Value
         select (entryPoint, file.Path);
 
+    /// <summary>What a project uses; another one that only has to be built before, as a program to start, is not used.</summary>
     private static IEnumerable<string> Includes(SourceFile project, string element) =>
-        XDocument.Parse(project.Text).Descendants(element).Select(item => item.Attribute("Include")!.Value);
+        from item in XDocument.Parse(project.Text).Descendants(element)
+        where item.Attribute("ReferenceOutputAssembly")?.Value != "false"
+        select item.Attribute("Include")!.Value;
 
     [GeneratedRegex(@"\bDll(?:Import)\b")]
     private static partial Regex RuntimeImport();
