@@ -27,7 +27,7 @@ internal sealed record SuiteDefinition(string Name, string Description, SuiteLev
     /// <summary>All of them; the first one is run when none is named.</summary>
     public static readonly IReadOnlyList<SuiteDefinition> All =
     [
-        new("quick", "a choice of everything, under 10 minutes on 2 processors", SuiteLevels.All, Seconds: 0.7, new DaemonPlan(
+        new("quick", "a choice of everything, under 10 minutes on 2 processors", SuiteLevels.All, Seconds: 0.5, new DaemonPlan(
             [DaemonPlan.Alone(ScenarioKinds.Quick, 1, 32), .. DaemonPlan.Together(new(2, 1), new(1, 2))], InodesAll), GuestsPlan.Quick),
         new("metadata", "names and attributes", SuiteLevels.Daemon | SuiteLevels.Guests, Seconds: 2, new DaemonPlan(
             [DaemonPlan.Alone(ScenarioKinds.Metadata, 1, 32)], InodesAll), GuestsPlan.Everybody(workload => !workload.IsForData)),
