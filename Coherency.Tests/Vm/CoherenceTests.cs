@@ -164,6 +164,34 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
             $"n=0; while [ ! -e /run/listed ]; do ls {Folder} >/run/{name}; n=$((n + 1)); done; echo $n";
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_listing_shows_nothing_of_one_that_was_begun_before_a_change_and_ends_meanwhile(bool ownChange)
+    {
+        const int rounds = 5;
+        MakeFiles(200);
+        var missed = 0;
+        for (var i = 1; i <= rounds; i++)
+        {
+            await A.ExpectAsync($"touch {Folder}/other{i}");
+            var present = 200 + i + ((i - 1) * 20);
+            BackgroundCommand listings = await B.StartAsync($"guest-tool list-overlapping {Folder} {present + 2}");
+            await listings.WaitForOutputAsync("begun");
+            await (ownChange ? B : A).ExpectAsync($"cd {Folder} && for n in $(seq 20); do touch new{i}.$n; done");
+            await listings.TellAsync();
+            var names = (await listings.CompletionAsync()).Text.Split('\n')[^1];
+            missed += present + 20 + 2 - int.Parse(names, CultureInfo.InvariantCulture);
+        }
+
+        output.WriteLine($"{rounds} listings after {rounds * 20} new names, beside older ones: {missed} missed");
+        Assert.Equal(0, missed);
+        await B.ExpectAsync($"ls {Folder}; ls {Folder}");
+        var before = _guests.Server.CountRequests("b");
+        await B.ExpectAsync($"ls {Folder}");
+        Assert.Empty(Difference(_guests.Server.CountRequests("b"), before));
+    }
+
     [Fact]
     public async Task What_another_guest_appends_is_read_while_this_one_changes_attributes()
     {

@@ -248,6 +248,37 @@ static void list_names(char **arguments)
         fail();
 }
 
+// The names of a directory, a few at each call, as one who lists it slowly gets them.
+struct slow_listing {
+    int directory;
+    int names;
+    char entries[1024];
+};
+
+static bool list_some(struct slow_listing *listing)
+{
+    long bytes = check(syscall(SYS_getdents64, listing->directory, listing->entries, sizeof listing->entries));
+    for (char *entry = listing->entries; entry < listing->entries + bytes; entry += ((struct dirent64 *)entry)->d_reclen)
+        listing->names++;
+    return bytes > 0;
+}
+
+// list-overlapping DIRECTORY NAMES: lists a directory of so many names, "." and ".." counted, up to the last of them, and after the
+// test had the time to change it begins a second listing, ends the first, and goes on with the second, whose names it counts.
+static void list_overlapping(char **arguments)
+{
+    struct slow_listing first = { .directory = open_or_fail(arguments[0], O_RDONLY) };
+    struct slow_listing second = { .directory = open_or_fail(arguments[0], O_RDONLY) };
+    while (first.names < atoi(arguments[1]))
+        if (!list_some(&first))
+            break;
+    hold("begun");
+    list_some(&second);
+    while (list_some(&first)) {}
+    while (list_some(&second)) {}
+    printf("%d\n", second.names);
+}
+
 // Each level is entered before the next is made: no path ever gets long.
 static void make_deep_directory(char **arguments)
 {
@@ -554,6 +585,7 @@ static const struct command {
     { "make-socket", 1, make_socket },
     { "rename", 3, rename_specially },
     { "list", 1, list_names },
+    { "list-overlapping", 2, list_overlapping },
     { "deep-make", 3, make_deep_directory },
     { "deep-measure", 2, measure_deep_directory },
     { "lock", 4, hold_lock },

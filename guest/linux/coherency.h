@@ -23,6 +23,7 @@
 #include <linux/kobject.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <linux/xxhash.h>
@@ -130,7 +131,8 @@ struct coherency_inode {
 	struct mutex dropping;			/* held while pages are dropped */
 	unsigned int drops;			/* how often that was begun */
 	atomic_t busy;				/* requests under way whose reply overwrites attributes */
-	atomic_t listings;			/* listings of a directory under way */
+	struct rw_semaphore listing;		/* held while a directory is read, exclusively while what is kept is dropped */
+	u64 listed_version;			/* the directory's i_version when that was done last */
 	bool is_wrapped;			/* the inode's operations are the module's */
 	unsigned long closing;			/* COHERENCY_CLOSE_*: bits that are never taken back */
 	/* Guarded by the share's held_lock. */

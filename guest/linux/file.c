@@ -553,7 +553,64 @@ static int read_names(struct file *file, struct dir_context *reader)
  * fuse keeps the listing of a directory together with the i_version that the directory had when the listing was
  * begun, and drops it when a reader that starts at the top finds another one. For fuse the counter has no other
  * meaning.
+ *
+ * But many readers fill one listing, a reader who is not at the top takes any of it, and half a listing is completed as
+ * it was begun. So what there is of it must go when somebody begins for whom it is too old, after what is under way has
+ * arrived. fuse takes a page that is not up to date for one that is missing, and begins anew. If it were missing, half
+ * a listing could never be completed, nor another begun.
  */
+static void outdate_listing(struct address_space *mapping)
+{
+	struct folio_batch batch;
+	pgoff_t next = 0;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	while (filemap_get_folios(mapping, &next, ULONG_MAX, &batch)) {
+		for (i = 0; i < folio_batch_count(&batch); i++)
+			folio_clear_uptodate(batch.folios[i]);
+		folio_batch_release(&batch);
+	}
+}
+
+/* Changes of this guest do not move the slot, but i_version. */
+static bool listing_is_current(struct inode *inode, const struct coherency_inode *ci)
+{
+	return data_is_current(coherency_share_of(inode->i_sb), ci) && inode_peek_iversion(inode) == ci->listed_version;
+}
+
+/* The version is asked for as fuse does, without which it would not count on. */
+static void renew_listing(struct inode *inode, struct coherency_inode *ci)
+{
+	WRITE_ONCE(ci->data, coherency_sample(coherency_share_of(inode->i_sb), ci->key));
+	inode_inc_iversion(inode);
+	ci->listed_version = inode_query_iversion(inode);
+	outdate_listing(inode->i_mapping);
+}
+
+/* Returns with the lock held, not exclusively. */
+static int listing_begin(struct inode *inode, struct coherency_inode *ci, bool from_top)
+{
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	int err = down_read_killable(&ci->listing);
+
+	if (err || !from_top)
+		return err;
+	if (likely(listing_is_current(inode, ci))) {
+		coherency_count(share, hits);
+		return 0;
+	}
+	up_read(&ci->listing);
+	coherency_count(share, misses);
+	err = down_write_killable(&ci->listing);
+	if (err)
+		return err;
+	if (!listing_is_current(inode, ci))
+		renew_listing(inode, ci);
+	downgrade_write(&ci->listing);
+	return 0;
+}
+
 static int coherency_iterate_shared(struct file *file, struct dir_context *context)
 {
 	struct inode *inode = file_inode(file);
@@ -561,28 +618,16 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 	struct coherency_inode *ci = coherency_inode_of(inode);
 	struct coherency_listing listing;
 	struct coherency_request request;
-	coherency_stamp stamp = coherency_sample(share, ci->key);
-	bool alone;
-	int err;
+	int err = listing_begin(inode, ci, context->pos == 0);
 
-	/* Fully ordered: after the sample, before the request. Who is counted later sends requests after the sample. */
-	alone = atomic_inc_return(&ci->listings) == 1;
-	if (context->pos == 0) {
-		if (!stamp || stamp != READ_ONCE(ci->data)) {
-			coherency_count(share, misses);
-			inode_inc_iversion(inode);
-			/* fuse may take the reply to another's request, sent before the sample, for a part of this. */
-			WRITE_ONCE(ci->data, alone ? stamp : COHERENCY_NO_STAMP);
-		} else {
-			coherency_count(share, hits);
-		}
-	}
+	if (err)
+		return err;
 	coherency_request_begin(&request, share, false);
 	coherency_listing_begin(&listing, inode->i_sb, request.mutations);
 	err = read_names(file, context);
 	coherency_listing_end(&listing);
 	coherency_request_end(&request);
-	atomic_dec_return(&ci->listings);
+	up_read(&ci->listing);
 	return err;
 }
 

@@ -148,6 +148,7 @@ static struct coherency_inode *publish(struct inode *inode, bool *first)
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);
 	mutex_init(&ci->dropping);
+	init_rwsem(&ci->listing);
 	ci->held = COHERENCY_HELD_NOT;
 	INIT_LIST_HEAD(&ci->held_link);
 	/* It has no pages yet: they are read through the operations that are installed next. */
