@@ -128,13 +128,21 @@ struct coherency_inode {
 	u64 key;
 	coherency_stamp attributes;
 	coherency_stamp data;			/* pages of a file, listing of a directory */
-	struct mutex dropping;			/* held while pages are dropped */
-	unsigned int drops;			/* how often that was begun */
 	atomic_t busy;				/* requests under way whose reply overwrites attributes */
-	struct rw_semaphore listing;		/* held while a directory is read, exclusively while what is kept is dropped */
-	u64 listed_version;			/* the directory's i_version when that was done last */
 	bool is_wrapped;			/* the inode's operations are the module's */
-	unsigned long closing;			/* COHERENCY_CLOSE_*: bits that are never taken back */
+	union {
+		/* Of a file. */
+		struct {
+			struct mutex dropping;	/* held while pages are dropped */
+			unsigned int drops;	/* how often that was begun */
+			unsigned long closing;	/* COHERENCY_CLOSE_*: bits that are never taken back */
+		};
+		/* Of a directory. */
+		struct {
+			struct rw_semaphore listing;	/* held while it is read, exclusively while what is kept is outdated */
+			u64 listed_version;		/* its i_version as of the last time */
+		};
+	};
 	/* Guarded by the share's held_lock. */
 	unsigned int openers;
 	enum coherency_held held;

@@ -17,12 +17,6 @@
 #include <linux/filelock.h>
 #endif
 
-#if __has_include(<linux/folio_batch.h>)
-#include <linux/folio_batch.h>
-#else
-#include <linux/pagevec.h>
-#endif
-
 #if KERNEL_HAS(6, 3)
 typedef struct mnt_idmap coherency_idmap;
 #define coherency_nop_idmap	(&nop_mnt_idmap)

@@ -554,23 +554,21 @@ static int read_names(struct file *file, struct dir_context *reader)
  * begun, and drops it when a reader that starts at the top finds another one. For fuse the counter has no other
  * meaning.
  *
- * But many readers fill one listing, a reader who is not at the top takes any of it, and half a listing is completed as
- * it was begun. So what there is of it must go when somebody begins for whom it is too old, after what is under way has
- * arrived. fuse takes a page that is not up to date for one that is missing, and begins anew. If it were missing, half
- * a listing could never be completed, nor another begun.
+ * But many readers fill one listing, half a listing is completed as it was begun, and a reader who is not at the top
+ * takes any of it. So when somebody begins for whom it is too old, what is under way must have arrived, and the first
+ * page, to which whoever begins after that comes first, is not up to date any more. fuse takes that for a missing page
+ * and begins anew; what it adds to such a page does not make it one again. Locked, for a page that is being moved
+ * takes its state along.
  */
 static void outdate_listing(struct address_space *mapping)
 {
-	struct folio_batch batch;
-	pgoff_t next = 0;
-	unsigned int i;
+	struct page *first = find_lock_page(mapping, 0);
 
-	folio_batch_init(&batch);
-	while (filemap_get_folios(mapping, &next, ULONG_MAX, &batch)) {
-		for (i = 0; i < folio_batch_count(&batch); i++)
-			folio_clear_uptodate(batch.folios[i]);
-		folio_batch_release(&batch);
-	}
+	if (!first)
+		return;
+	ClearPageUptodate(first);
+	unlock_page(first);
+	put_page(first);
 }
 
 /* Changes of this guest do not move the slot, but i_version. */
@@ -579,7 +577,7 @@ static bool listing_is_current(struct inode *inode, const struct coherency_inode
 	return data_is_current(coherency_share_of(inode->i_sb), ci) && inode_peek_iversion(inode) == ci->listed_version;
 }
 
-/* The version is asked for as fuse does, without which it would not count on. */
+/* Queried, not peeked at: own changes move the version only if somebody has queried it since it moved last. */
 static void renew_listing(struct inode *inode, struct coherency_inode *ci)
 {
 	WRITE_ONCE(ci->data, coherency_sample(coherency_share_of(inode->i_sb), ci->key));
@@ -588,8 +586,8 @@ static void renew_listing(struct inode *inode, struct coherency_inode *ci)
 	outdate_listing(inode->i_mapping);
 }
 
-/* Returns with the lock held, not exclusively. */
-static int listing_begin(struct inode *inode, struct coherency_inode *ci, bool from_top)
+/* Takes the lock that is held while a directory is read. */
+static int lock_listing(struct inode *inode, struct coherency_inode *ci, bool from_top)
 {
 	struct coherency_share *share = coherency_share_of(inode->i_sb);
 	int err = down_read_killable(&ci->listing);
@@ -618,7 +616,7 @@ static int coherency_iterate_shared(struct file *file, struct dir_context *conte
 	struct coherency_inode *ci = coherency_inode_of(inode);
 	struct coherency_listing listing;
 	struct coherency_request request;
-	int err = listing_begin(inode, ci, context->pos == 0);
+	int err = lock_listing(inode, ci, context->pos == 0);
 
 	if (err)
 		return err;

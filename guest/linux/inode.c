@@ -147,8 +147,10 @@ static struct coherency_inode *publish(struct inode *inode, bool *first)
 	/* Lookups cannot be undone for want of a few bytes, and what is small is not refused. */
 	ci = kzalloc(sizeof(*ci), GFP_KERNEL | __GFP_NOFAIL);
 	ci->key = key_of(inode);
-	mutex_init(&ci->dropping);
-	init_rwsem(&ci->listing);
+	if (S_ISDIR(inode->i_mode))
+		init_rwsem(&ci->listing);
+	else
+		mutex_init(&ci->dropping);
 	ci->held = COHERENCY_HELD_NOT;
 	INIT_LIST_HEAD(&ci->held_link);
 	/* It has no pages yet: they are read through the operations that are installed next. */
