@@ -74,7 +74,7 @@ internal sealed class NfsBed(string name, string workFolder, string version) : G
     private string Settings =>
         $$"""
         NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; Plugins_Dir = "{{Plugins}}"; }
-        NFSv4 { Graceless = true; Minor_Versions = 1, 2; RecoveryRoot = "{{WorkFolder}}"; Only_Numeric_Owners = true; }
+        NFSv4 { Graceless = true; Minor_Versions = 1, 2; RecoveryRoot = "{{WorkFolder}}"; Only_Numeric_Owners = true; UseGetpwnam = true; }
         EXPORT {
             Export_Id = 1; Path = "{{HostTree}}"; Pseudo = "/share"; Access_Type = RW; Squash = No_Root_Squash;
             SecType = sys; Protocols = 4; Transports = TCP;

@@ -40,6 +40,19 @@ public sealed class GuestsPartTests : IDisposable
     }
 
     [Fact]
+    public void What_is_no_virtio_fs_daemon_takes_part()
+    {
+        string[] contenders = ["9p none", "ext4", "nfs"];
+        SuiteRun run = new(_folder.FullName, _ => { });
+        new GuestsPart(new GuestsPlan(contenders, [GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 0), null).Run(run);
+
+        Assert.Equal(contenders, run.Contenders.Select(contender => contender.Name));
+        Observation[] durations = [.. run.Observations.Where(row => row is { Quantity: Quantity.Duration, Conditions.Guests: 1 })];
+        Assert.All(durations, row => Assert.True(row is { Samples.Count: 1, Remark: null }, $"{row.Contender}: {row.Remark}"));
+        Assert.Equal(contenders.SelectMany(contender => new[] { contender, contender }), durations.Select(row => row.Contender).Order());
+    }
+
+    [Fact]
     public void A_guest_that_ends_costs_its_contender_one_program()
     {
         GuestWorkload death = new("death", _ => "ending the guest", _ => "echo o >/proc/sysrq-trigger; sleep 600", _ => "");
