@@ -71,6 +71,7 @@ internal sealed class NfsBed(string name, string workFolder, string version) : G
 
     private static string AddressOf(string guest, int host) => $"10.99.{(guest == "a" ? 1 : 2)}.{host}";
 
+    /// <summary>Users are looked up directly (UseGetpwnam), without a plugin of libnfsidmap that the host may not have.</summary>
     private string Settings =>
         $$"""
         NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; Plugins_Dir = "{{Plugins}}"; }

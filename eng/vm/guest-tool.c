@@ -235,6 +235,11 @@ static void print_escaped(const char *name)
     printf("\n");
 }
 
+static bool is_own_or_parent(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
 static void list_names(char **arguments)
 {
     DIR *directory = opendir(arguments[0]);
@@ -242,7 +247,7 @@ static void list_names(char **arguments)
         fail();
     errno = 0;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (!is_own_or_parent(entry->d_name))
             print_escaped(entry->d_name);
     if (errno != 0)
         fail();
@@ -262,7 +267,7 @@ static bool list_some(struct slow_listing *listing)
     struct dirent64 *entry;
     for (char *next = listing->entries; next < listing->entries + bytes; next += entry->d_reclen) {
         entry = (struct dirent64 *)next;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (is_own_or_parent(entry->d_name))
             continue;
         listing->names++;
         if (listing->print)

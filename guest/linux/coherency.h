@@ -139,8 +139,8 @@ struct coherency_inode {
 		};
 		/* Of a directory. */
 		struct {
-			struct rw_semaphore listing;	/* held while it is read, exclusively while what is kept is outdated */
-			u64 listed_version;		/* its i_version as of the last time */
+			struct rw_semaphore listing;	/* held while it is read, exclusively to renew it */
+			u64 listed_version;		/* i_version when it was last renewed */
 		};
 	};
 	/* Guarded by the share's held_lock. */

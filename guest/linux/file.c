@@ -555,10 +555,10 @@ static int read_names(struct file *file, struct dir_context *reader)
  * meaning.
  *
  * But many readers fill one listing, half a listing is completed as it was begun, and a reader who is not at the top
- * takes any of it. So when somebody begins for whom it is too old, what is under way must have arrived, and the first
- * page, to which whoever begins after that comes first, is not up to date any more. fuse takes that for a missing page
- * and begins anew; what it adds to such a page does not make it one again. Locked, for a page that is being moved
- * takes its state along.
+ * takes any of it. So somebody who begins, and for whom it is too old, waits until what is under way has arrived, and
+ * makes the first page count as missing. All who begin later come to that page first, and fuse then begins anew; what
+ * is still added to the page does not make it count again. It is locked because the kernel, when it moves a page, sets
+ * the new one's state last.
  */
 static void outdate_listing(struct address_space *mapping)
 {
