@@ -17,7 +17,7 @@ namespace Coherency.Host.Server.Statistics;
 /// </summary>
 public sealed class RequestRecorder
 {
-    private const int CheapPerTimed = 16;
+    private const int CheapPerTimed = 32;
 
     private const int Started = 0;
     private const int Finished = 1;
