@@ -5,19 +5,21 @@ using Coherency.Host.Server.Statistics;
 namespace Coherency.Host.Transports.VhostUser;
 
 /// <summary>
-/// Threads that carry out what would hold a queue up: waits for the disk, and large payloads when more requests stand behind
-/// them. The queue's own thread goes on to the next request meanwhile.
+/// Threads that carry out what would hold a queue up (<see cref="HandOver"/>). The queue's own thread goes on to the next request
+/// meanwhile.
 /// </summary>
 internal sealed class HelperThreads : IDisposable
 {
     private readonly FuseSession _session;
+    private readonly HandOver _handOver;
     private readonly Queue<FuseRequest> _requests = new();
     private readonly Thread[] _threads;
     private bool _stopping;
 
-    public HelperThreads(FuseSession session, string name, int count)
+    public HelperThreads(FuseSession session, HandOver handOver, string name, int count)
     {
         _session = session;
+        _handOver = handOver;
         _threads = new Thread[count];
         for (int i = 0; i < count; i++)
         {
@@ -57,7 +59,7 @@ internal sealed class HelperThreads : IDisposable
         RequestRecorder recorder = _session.Counters.Rent();
         while (TryTake(out FuseRequest? request))
         {
-            _session.Execute(request, recorder);
+            _handOver.Execute(_session, request, recorder);
         }
 
         _session.Counters.Return(recorder);

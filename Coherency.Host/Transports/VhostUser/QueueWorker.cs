@@ -30,6 +30,7 @@ internal sealed partial class QueueWorker : IDisposable
     private readonly VirtqueueChannel _channel;
     private readonly FuseSession _session;
     private readonly LockWaitQueue _lockWaits;
+    private readonly HandOver _handOver = new();
     private readonly HelperThreads _helpers;
     private readonly RequestRecorder _recorder;
     private readonly QueuePolling _polling;
@@ -53,7 +54,7 @@ internal sealed partial class QueueWorker : IDisposable
         _gathering = options.Gathers ? new QueueGathering() : null;
         _kick = new KickWait(kick);
         _recorder = session.Counters.Rent();
-        _helpers = new HelperThreads(session, name, options.HelperThreads);
+        _helpers = new HelperThreads(session, _handOver, name, options.HelperThreads);
         _thread = RequestThread.Start(name, Run);
     }
 
@@ -213,7 +214,7 @@ internal sealed partial class QueueWorker : IDisposable
         }
 
         request.ArrivedAt = _session.Counters.MeasuresRequests ? _recorder.Arrive(request.Opcode) : 0;
-        if (_helpers.Any && MayHoldUpTheQueue(request))
+        if (_helpers.Any && _handOver.IsDue(request.Opcode))
         {
             request.Hold(_queue.Memory);
             _helpers.Add(request);
@@ -221,14 +222,9 @@ internal sealed partial class QueueWorker : IDisposable
         }
         else
         {
-            _session.Execute(request, _recorder);
+            _handOver.Execute(_session, request, _recorder);
         }
     }
-
-    /// <summary>Not READ and WRITE, however large: a second thread that copies costs more than it gains (docs/performance.md).</summary>
-    private static bool MayHoldUpTheQueue(FuseRequest request) => request.Opcode
-        is FuseOpcode.Fsync or FuseOpcode.FsyncDir or FuseOpcode.SyncFs
-        or FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64;
 
     private void Sleep()
     {

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using Coherency.Core.Fuse;
+using Coherency.Host.Server;
+using Coherency.Host.Server.Statistics;
+
+namespace Coherency.Host.Transports.VhostUser;
+
+/// <summary>
+/// Which requests of a queue go to <see cref="HelperThreads"/>: those that would hold the queue up. Whether an fsync would is
+/// learnt, as on a file system in memory it takes less time than handing it over.
+/// </summary>
+internal sealed class HandOver
+{
+    /// <summary>So many fsyncs in a row have to be quick before the queue's own thread carries them out.</summary>
+    internal const int QuickInARow = 64;
+
+    /// <summary>An fsync that takes longer is not quick: waking another thread takes some ten microseconds.</summary>
+    internal static readonly TimeSpan Quick = TimeSpan.FromMicroseconds(50);
+
+    private int _quickInARow;
+
+    /// <remarks>
+    /// Not READ and WRITE, however large: a second thread that copies costs more than it gains (docs/performance.md).
+    /// </remarks>
+    public bool IsDue(FuseOpcode opcode) => opcode switch
+    {
+        FuseOpcode.Fsync or FuseOpcode.FsyncDir => Volatile.Read(ref _quickInARow) < QuickInARow,
+        FuseOpcode.SyncFs or FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => true,
+        _ => false,
+    };
+
+    /// <summary>Carries a loaded request out, on whichever thread.</summary>
+    public void Execute(FuseSession session, FuseRequest request, RequestRecorder recorder)
+    {
+        if (request.Opcode is not (FuseOpcode.Fsync or FuseOpcode.FsyncDir))
+        {
+            session.Execute(request, recorder);
+            return;
+        }
+
+        long begin = Stopwatch.GetTimestamp();
+        session.Execute(request, recorder);
+        LearnFsync(Stopwatch.GetElapsedTime(begin));
+    }
+
+    /// <summary>Notes how long an fsync took.</summary>
+    internal void LearnFsync(TimeSpan took)
+    {
+        if (took > Quick)
+        {
+            Volatile.Write(ref _quickInARow, 0);
+        }
+        else if (Volatile.Read(ref _quickInARow) < QuickInARow)
+        {
+            Interlocked.Increment(ref _quickInARow);
+        }
+    }
+}
