@@ -19,20 +19,18 @@ internal sealed class HandOver
 
     private int _quickInARow;
 
-    /// <remarks>
-    /// Not READ and WRITE, however large: a second thread that copies costs more than it gains (docs/performance.md).
-    /// </remarks>
-    public bool IsDue(FuseOpcode opcode) => opcode switch
-    {
-        FuseOpcode.Fsync or FuseOpcode.FsyncDir => Volatile.Read(ref _quickInARow) < QuickInARow,
-        FuseOpcode.SyncFs or FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64 => true,
-        _ => false,
-    };
+    /// <summary>
+    /// Whether a request is to be handed over. Not READ and WRITE, however large: a second thread that copies costs more than it
+    /// gains (docs/performance.md).
+    /// </summary>
+    public bool IsDue(FuseOpcode opcode) => IsFsync(opcode)
+        ? Volatile.Read(ref _quickInARow) < QuickInARow
+        : opcode is FuseOpcode.SyncFs or FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64;
 
     /// <summary>Carries a loaded request out, on whichever thread.</summary>
     public void Execute(FuseSession session, FuseRequest request, RequestRecorder recorder)
     {
-        if (request.Opcode is not (FuseOpcode.Fsync or FuseOpcode.FsyncDir))
+        if (!IsFsync(request.Opcode))
         {
             session.Execute(request, recorder);
             return;
@@ -55,4 +53,6 @@ internal sealed class HandOver
             Interlocked.Increment(ref _quickInARow);
         }
     }
+
+    private static bool IsFsync(FuseOpcode opcode) => opcode is FuseOpcode.Fsync or FuseOpcode.FsyncDir;
 }
