@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Globalization;
 using Coherency.Bench.Reports;
-using Coherency.Bench.Results;
 
 namespace Coherency.Bench;
 
@@ -9,11 +7,9 @@ namespace Coherency.Bench;
 internal static class CompareCommand
 {
     private const int Regression = 1;
-    private const int WrongUsage = 2;
     private const double PercentPerWhole = 100;
 
     private static readonly Argument<string> Before = new("BEFORE") { Description = "Results of the first run, as run --json wrote them." };
-
     private static readonly Argument<string> After = new("AFTER") { Description = "Results of the second run." };
 
     private static readonly Option<string> Threshold = new("--threshold")
@@ -29,32 +25,19 @@ internal static class CompareCommand
         HelpName = "NAME",
     };
 
-    public static Command Create()
-    {
-        Command command = new("compare", "Compare two runs. Ends with 0 when nothing became worse, 1 when something did, 2 when the command line or a file is wrong.")
-        {
-            Before, After, Threshold, Only,
-        };
-        command.SetAction(Execute);
-        return command;
-    }
+    public static Command Create() => BenchCommandLine.Command(
+        "compare",
+        "Compare two runs. Ends with 0 when nothing became worse, 1 when something did, 2 when the command line or a file is wrong.",
+        [Before, After, Threshold, Only],
+        Execute,
+        ofFiles: BenchCommandLine.WrongUsage);
 
-    private static int Execute(ParseResult arguments)
+    private static int Execute(ParseResult arguments, CancellationToken interrupted)
     {
-        try
-        {
-            double threshold = ParseThreshold(arguments.GetRequiredValue(Threshold));
-            IReadOnlyList<Observation> before = Read(arguments, Before);
-            IReadOnlyList<Observation> after = Read(arguments, After);
-            Comparison comparison = Comparison.Of(before, after, threshold);
-            ConsoleComparison.Write(comparison);
-            return comparison.HasRegression ? Regression : 0;
-        }
-        catch (Exception e) when (e is ArgumentException or IOException or InvalidDataException or UnauthorizedAccessException)
-        {
-            Console.Error.WriteLine(e.Message);
-            return WrongUsage;
-        }
+        double threshold = ParseThreshold(arguments.GetRequiredValue(Threshold));
+        Comparison comparison = Comparison.Of(Read(arguments, Before), Read(arguments, After), threshold);
+        ConsoleComparison.Write(comparison);
+        return comparison.HasRegression ? Regression : 0;
     }
 
     private static Observation[] Read(ParseResult arguments, Argument<string> file)
@@ -62,17 +45,15 @@ internal static class CompareCommand
         string path = arguments.GetRequiredValue(file);
         string? only = arguments.GetValue(Only);
         IReadOnlyList<Observation> all = ResultsFile.Read(path).Observations;
-        Observation[] chosen = [.. all.Where(row => only is null || row.Contender == only || row.Contender.StartsWith(only + " ", StringComparison.Ordinal))];
+        Observation[] chosen = [.. all.Where(row => only is null || ContenderNames.IsMeant(row.Contender, only))];
         return chosen.Length > 0 || only is null
             ? chosen
-            : throw new ArgumentException($"--contender: {path} has no {only}; it has {string.Join(", ", all.Select(row => row.Contender).Distinct())}");
+            : throw new ArgumentException(
+                $"--contender: {path} has no {only}; it has {string.Join(", ", all.Select(row => row.Contender).Distinct())}");
     }
 
-    private static double ParseThreshold(string text)
-    {
-        string number = text.TrimEnd('%', ' ');
-        return double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double percent)
+    private static double ParseThreshold(string text) =>
+        double.TryParse(text.TrimEnd('%', ' '), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double percent)
             ? percent / PercentPerWhole
             : throw new ArgumentException($"--threshold is a percentage such as 5, not {text}");
-    }
 }

@@ -1,3 +1,6 @@
+using System.CommandLine;
 using Coherency.Bench;
 
-return BenchCommandLine.Create().Parse(args).Invoke();
+// An interrupt (Ctrl-C, SIGTERM) cancels what runs, which then stops its daemons and removes its trees.
+return await BenchCommandLine.Create().Parse(args).InvokeAsync(
+    new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });

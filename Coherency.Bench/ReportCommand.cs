@@ -1,14 +1,11 @@
 using System.CommandLine;
 using Coherency.Bench.Reports;
-using Coherency.Bench.Results;
 
 namespace Coherency.Bench;
 
 /// <summary><c>coherency-bench report</c>: one report of the results of any number of runs.</summary>
 internal static class ReportCommand
 {
-    private const int WrongUsage = 2;
-
     private static readonly Argument<string[]> Files = new("results")
     {
         Description = "Files that run --json wrote. What several of them measured is taken from the last one.",
@@ -16,35 +13,15 @@ internal static class ReportCommand
     };
 
     private static readonly Option<string?> Html = new("--html") { Description = "Write a page that needs nothing else to this file." };
-
     private static readonly Option<string?> Markdown = new("--markdown") { Description = "Write Markdown tables to this file." };
 
-    public static Command Create()
+    public static Command Create() => BenchCommandLine
+        .Command("report", "Make a page or Markdown tables of results.", [Files, Html, Markdown], (arguments, _) =>
     {
-        Command command = new("report", "Make a page or Markdown tables of results.") { Files, Html, Markdown };
-        command.SetAction(Execute);
-        return command;
-    }
-
-    private static int Execute(ParseResult arguments)
-    {
-        string? html = arguments.GetValue(Html);
-        string? markdown = arguments.GetValue(Markdown);
-        if (html is null && markdown is null)
-        {
-            Console.Error.WriteLine("say where the report goes: --html FILE, --markdown FILE, or both");
-            return WrongUsage;
-        }
-
-        try
-        {
-            ReportFiles.Write([.. arguments.GetRequiredValue(Files).Select(ResultsFile.Read)], html, markdown);
-            return 0;
-        }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
-        {
-            Console.Error.WriteLine(e.Message);
-            return 1;
-        }
-    }
+        (string? html, string? markdown) = (arguments.GetValue(Html), arguments.GetValue(Markdown));
+        BenchCommandLine.Check(
+            html is not null || markdown is not null, "say where the report goes: --html FILE, --markdown FILE, or both");
+        Report.Write([.. arguments.GetRequiredValue(Files).Select(ResultsFile.Read)], html, markdown);
+        return 0;
+    });
 }

@@ -11,6 +11,7 @@ namespace Coherency.Guest;
 public sealed class VirtioFsGuest : IDisposable
 {
     private readonly FuseConnectionOptions _fuseOptions;
+    private bool _isKilled;
 
     private VirtioFsGuest(VhostUserFrontend frontend, FuseConnectionOptions fuseOptions)
     {
@@ -59,11 +60,21 @@ public sealed class VirtioFsGuest : IDisposable
     }
 
     /// <summary>Disconnects without a goodbye, as when the VMM is killed.</summary>
-    public void Kill() => Frontend.Dispose();
+    public void Kill()
+    {
+        _isKilled = true;
+        Frontend.Dispose();
+    }
 
-    /// <summary>Unmounts, takes the queues back, disconnects.</summary>
+    /// <summary>Unmounts, takes the queues back, disconnects; nothing after <see cref="Kill"/>.</summary>
     public void Dispose()
     {
+        // A goodbye would be written to memory that has gone.
+        if (_isKilled)
+        {
+            return;
+        }
+
         Connection.Dispose();
         try
         {

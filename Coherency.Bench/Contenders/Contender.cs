@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Coherency.Bench.Contenders;
 
 /// <summary>A daemon to measure.</summary>
@@ -11,8 +9,6 @@ namespace Coherency.Bench.Contenders;
 /// <param name="Attaches">The guests say that they consult the version table, so that changes by others move slots of theirs.</param>
 internal sealed record Contender(string Name, string Command, string? VersionCommand = null, bool Attaches = false)
 {
-    private const int VersionTimeoutMs = 10_000;
-
     /// <summary>One process for all guests; otherwise each guest has a daemon of its own on the same tree.</summary>
     public bool ServesManyGuests => Command.Contains("{guests}", StringComparison.Ordinal);
 
@@ -38,20 +34,28 @@ internal sealed record Contender(string Name, string Command, string? VersionCom
     /// <summary>The first line of what the version command prints.</summary>
     public string ReadVersion()
     {
-        if (VersionCommand is null)
-        {
-            return "not told";
-        }
-
-        string[] words = VersionCommand.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        ProcessStartInfo start = new(words[0], words[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process? process = Process.Start(start);
-        string? line = process?.StandardOutput.ReadLine();
-        process?.WaitForExit(VersionTimeoutMs);
-        return line ?? "not told";
+        string[] words = (VersionCommand ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return words.Length > 0 && ChildProcess.Run(words[0], words[1..]).Output.Split('\n')[0] is { Length: > 0 } line ? line : "not told";
     }
 }
 
 /// <summary>Who is measured, and who would have been but is not installed.</summary>
 /// <param name="Missing">With the reason where a version would stand.</param>
 internal sealed record ContenderSet(IReadOnlyList<Contender> Present, IReadOnlyList<Results.ContenderDescription> Missing);
+
+/// <summary>How many guests work at the same time, and over how many request queues each; one thread drives each queue.</summary>
+internal readonly record struct Topology(int Queues, int Guests)
+{
+    public static readonly Topology Single = new(Queues: 1, Guests: 1);
+
+    /// <summary>Threads of the client that drive queues.</summary>
+    public int Drivers => Queues * Guests;
+
+    public override string ToString() => this switch
+    {
+        { Drivers: 1 } => "one guest",
+        { Guests: 1 } => $"one guest with {Queues} queues",
+        { Queues: 1 } => $"{Guests} guests",
+        _ => $"{Guests} guests with {Queues} queues each",
+    };
+}

@@ -1,9 +1,6 @@
 using Coherency.Bench.Measurement;
-using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
 using Coherency.Guest;
-using Coherency.Guest.Daemons;
-using Coherency.Guest.Fuse;
 using Coherency.Guest.VhostUser;
 
 namespace Coherency.Bench.Contenders;
@@ -57,8 +54,6 @@ internal sealed class ContenderSession : IDisposable
     {
         _guests.ForEach(guest => guest.Dispose());
         _daemons.ForEach(daemon => daemon.Dispose());
-        _guests.Clear();
-        _daemons.Clear();
     }
 
     private void StartDaemons(string[] paths, string share)
@@ -79,9 +74,7 @@ internal sealed class ContenderSession : IDisposable
     private void Attach()
     {
         foreach (VirtioFsGuest guest in Contender.Attaches ? _guests : [])
-        {
             guest.Fuse.GetXattr(NodeId.Root, VersionTableLayout.AttachAttribute);
-        }
     }
 
     /// <summary>Guest memory for so many slots, each with its data, and for the rings; pages that nobody touches cost nothing.</summary>

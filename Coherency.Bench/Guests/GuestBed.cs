@@ -1,5 +1,3 @@
-using Coherency.Guest.VirtualMachines;
-
 namespace Coherency.Bench.Guests;
 
 /// <summary>
@@ -57,7 +55,9 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
     /// <summary>The guest that works beside the measured one.</summary>
     public async Task<GuestMachine> BootSecondAsync() => _second ??= await BootAsync(SecondGuest);
 
-    /// <summary>After a failure: boots the measured guest again if it has ended; the second one is booted again when somebody asks for it.</summary>
+    /// <summary>
+    /// After a failure: boots the measured guest again if it has ended; the second one is booted again when somebody asks for it.
+    /// </summary>
     public async Task StartStoppedGuestsAsync()
     {
         if (_second is { Machine.IsRunning: false })
@@ -90,7 +90,7 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
             File.Delete(MemoryFileOf(guest));
     }
 
-    protected virtual void CopyTree(TestTree tree) => HostShell.Run($"cp -a --reflink=auto '{tree.Directory}' '{HostTree}'");
+    protected virtual void CopyTree(TestTree tree) => ChildProcess.Shell($"cp -a --reflink=auto '{tree.Directory}' '{HostTree}'");
 
     protected virtual Task StartServerAsync() => Task.CompletedTask;
 
@@ -141,5 +141,6 @@ internal abstract class GuestBed(string name, string workFolder) : IAsyncDisposa
     }
 
     /// <summary>In memory, as guests' memory is; the name holds this process, and a number for the contender.</summary>
-    private string MemoryFileOf(string guest) => $"/dev/shm/coherency-bench-{Environment.ProcessId}-{WorkFolder.GetHashCode(StringComparison.Ordinal):x}-{guest}";
+    private string MemoryFileOf(string guest) =>
+        $"/dev/shm/coherency-bench-{Environment.ProcessId}-{WorkFolder.GetHashCode(StringComparison.Ordinal):x}-{guest}";
 }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using Coherency.Guest.VirtualMachines;
-
 namespace Coherency.Bench.Guests;
 
 /// <summary>A running guest that has a contender's tree mounted, or can mount it.</summary>
@@ -34,7 +31,8 @@ internal sealed class GuestMachine(VirtualMachine machine, string mountCommand, 
     public async Task<(double Seconds, int ExitCode)> TimeAsync(string command)
     {
         string text = await machine.ExpectAsync(
-            $"cd {MountPoint} && begin=$EPOCHREALTIME && {{ ( {command}\n) >/run/output 2>&1; status=$?; }}; end=$EPOCHREALTIME; echo $begin $end $status",
+            $"cd {MountPoint} && begin=$EPOCHREALTIME && {{ ( {command}\n) >/run/output 2>&1; status=$?; }}; end=$EPOCHREALTIME; echo " +
+            "$begin $end $status",
             ProgramTimeout);
         string[] words = text.Split(' ');
         double seconds = double.Parse(words[1], CultureInfo.InvariantCulture) - double.Parse(words[0], CultureInfo.InvariantCulture);

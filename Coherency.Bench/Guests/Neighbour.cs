@@ -1,12 +1,10 @@
-using Coherency.Guest.VirtualMachines;
-
 namespace Coherency.Bench.Guests;
 
 /// <summary>
 /// A second guest that works in the same tree: it makes, writes, renames and removes files in a directory of the repository
 /// that git ignores, and touches files that the measured guest looks at, without changing what it finds there.
 /// </summary>
-internal sealed class Neighbour : IAsyncDisposable
+internal sealed class Neighbour(GuestMachine guest, BackgroundCommand command) : IAsyncDisposable
 {
     private static readonly TimeSpan EndTimeout = TimeSpan.FromMinutes(1);
 
@@ -26,15 +24,6 @@ internal sealed class Neighbour : IAsyncDisposable
         rm -rf repo/busy
         """;
 
-    private readonly BackgroundCommand _command;
-    private readonly GuestMachine _guest;
-
-    private Neighbour(GuestMachine guest, BackgroundCommand command)
-    {
-        _guest = guest;
-        _command = command;
-    }
-
     public static async Task<Neighbour> StartAsync(GuestMachine guest)
     {
         await guest.ExpectAsync("rm -f /run/stop; test -p /run/pause || mkfifo /run/pause");
@@ -43,7 +32,7 @@ internal sealed class Neighbour : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _guest.ExpectAsync(": >/run/stop");
-        await _command.CompletionAsync(EndTimeout);
+        await guest.ExpectAsync(": >/run/stop");
+        await command.CompletionAsync(EndTimeout);
     }
 }

@@ -1,5 +1,4 @@
 using Coherency.Bench.Measurement;
-using Coherency.Guest.VirtualMachines;
 
 namespace Coherency.Bench.Guests;
 
@@ -26,29 +25,36 @@ internal sealed class NfsBed(string name, string workFolder, string version) : G
         await base.DisposeAsync();
         if (_server is not null)
             await _server.DisposeAsync();
-        HostShell.Run($"ip netns delete {Namespace} 2>/dev/null || true");
+        ChildProcess.Shell($"ip netns delete {Namespace} 2>/dev/null || true");
     }
 
     // By the kernel itself (-i): the usual helper looks for services that a guest without a network has not.
     protected override string MountCommand(string guest) =>
-        $"mount -i -t nfs4 -o vers=4.2,proto=tcp,sec=sys,addr={AddressOf(guest, 1)},clientaddr={AddressOf(guest, 2)} {AddressOf(guest, 1)}:/share {GuestMachine.MountPoint}";
+        $"mount -i -t nfs4 -o vers=4.2,proto=tcp,sec=sys,addr={AddressOf(guest, 1)},clientaddr={AddressOf(guest, 2)} " +
+        $"{AddressOf(guest, 1)}:/share {GuestMachine.MountPoint}";
 
     protected override async Task StartServerAsync()
     {
-        HostShell.Run($"ip netns add {Namespace} && ip -n {Namespace} link set lo up");
+        ChildProcess.Shell($"ip netns add {Namespace} && ip -n {Namespace} link set lo up");
         foreach (string guest in new[] { "a", "b" })
         {
-            HostShell.Run(
-                $"ip -n {Namespace} tuntap add tap-{guest} mode tap && ip -n {Namespace} address add {AddressOf(guest, 1)}/24 dev tap-{guest}"
+            ChildProcess.Shell(
+                $"ip -n {Namespace} tuntap add tap-{guest} mode tap && ip -n {Namespace} address add {AddressOf(guest, 1)}/24 dev " +
+                $"tap-{guest}"
                 + $" && ip -n {Namespace} link set tap-{guest} up");
         }
 
         string settings = Path.Combine(WorkFolder, "ganesha.conf");
         File.WriteAllText(settings, Settings);
-        string[] command = [.. InNamespace, VirtualMachineImage.Bench.NfsServer, "-F", "-L", "STDOUT", "-N", "EVENT", "-f", settings, "-p", Path.Combine(WorkFolder, "ganesha.pid")];
+        string[] command =
+        [
+            .. InNamespace, VirtualMachineImage.Bench.NfsServer, "-F", "-L", "STDOUT", "-N", "EVENT", "-f", settings, "-p",
+            Path.Combine(WorkFolder, "ganesha.pid"),
+        ];
         Record($"host: {string.Join(' ', command)}");
         _server = CompanionProcess.Start(command[0], command[1..]);
-        await _server.WaitUntilAsync("NFS server", () => _server.Output.Contains("NFS SERVER INITIALIZED", StringComparison.Ordinal), StartTimeout);
+        await _server.WaitUntilAsync(
+            "NFS server", () => _server.Output.Contains("NFS SERVER INITIALIZED", StringComparison.Ordinal), StartTimeout);
     }
 
     protected override VirtualMachineSettings Extend(VirtualMachineSettings settings) => settings with

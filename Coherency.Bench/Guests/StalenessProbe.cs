@@ -1,5 +1,3 @@
-using Coherency.Bench.Results;
-
 namespace Coherency.Bench.Guests;
 
 /// <summary>
@@ -34,7 +32,7 @@ internal sealed class StalenessProbe(int looks)
         }
 
         if (bed.HostTree is { } tree)
-            results.Add(await TryAsync(bed, "the host", command => Task.FromResult(HostShell.Run(command, tree))));
+            results.Add(await TryAsync(bed, "the host", command => Task.FromResult(ChildProcess.Shell(command, tree))));
         return results;
     }
 

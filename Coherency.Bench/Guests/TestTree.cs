@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Coherency.Bench.Guests;
@@ -7,10 +6,13 @@ namespace Coherency.Bench.Guests;
 /// The tree that every contender gets a copy of, and what a program that works on it must find. The same number of files gives
 /// the same tree, so that results of two runs can be compared.
 /// </summary>
-internal sealed class TestTree
+internal sealed class TestTree(string directory, int files)
 {
     /// <summary>Bytes of the file that fio reads.</summary>
     public const int DataBytes = 32 << 20;
+
+    /// <summary>That two trees have the same commits.</summary>
+    private const string FixedDate = "export GIT_AUTHOR_DATE=2020-01-02T00:00:00Z GIT_COMMITTER_DATE=2020-01-02T00:00:00Z";
 
     private const int FilesPerDirectory = 20;
     private const int DirectoriesPerFolder = 25;
@@ -23,17 +25,11 @@ internal sealed class TestTree
     /// <summary>Results of make are newer than their sources, and the index is newer than the files that it describes.</summary>
     private static readonly DateTime Past = new(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
-    private TestTree(string directory, int files)
-    {
-        Directory = directory;
-        Files = files;
-    }
-
     /// <summary>On the host.</summary>
-    public string Directory { get; }
+    public string Directory { get; } = directory;
 
     /// <summary>Of the repository's first commit.</summary>
-    public int Files { get; }
+    public int Files { get; } = files;
 
     /// <summary>Of the tree that is archived, walked and removed.</summary>
     public int PackageFiles => Files / 4;
@@ -98,17 +94,19 @@ internal sealed class TestTree
         for (int i = 0; i < Files; i++)
             Write(repository, NameOfFile(i), TextOf(i, "first"));
         RepositoryEntries = System.IO.Directory.EnumerateFileSystemEntries(repository, "*", SearchOption.AllDirectories).Count() + 1;
-        HostShell.Run(
-            """
+        ChildProcess.Shell(
+            $"""
             git init -q -b main . && git config user.name bench && git config user.email bench@localhost
             git config gc.auto 0
             # A copy of the tree has other inodes and change times, and git is to believe it all the same.
             git config core.checkStat minimal && git config core.trustCtime false
-            git add -A && git commit -q -m first && git tag first
+            {FixedDate} && git add -A && git commit -q -m first && git tag first
             """,
             repository);
         MakeSecondCommit(repository);
-        HostShell.Run("find . -path ./.git -prune -o -type f -print0 | xargs -0 touch -d 2020-01-01 && git reset -q --hard && git repack -adq", repository);
+        ChildProcess.Shell(
+            "find . -path ./.git -prune -o -type f -print0 | xargs -0 touch -d 2020-01-01 && git reset -q --hard && git repack -adq",
+            repository);
     }
 
     private void MakeSecondCommit(string repository)
@@ -116,23 +114,18 @@ internal sealed class TestTree
         List<string> changed = [];
         for (int i = 0; i < Files; i += ChangedEvery)
         {
-            if (i % RemovedEvery == 0)
-            {
+            bool isRemoved = i % RemovedEvery == 0;
+            if (isRemoved)
                 File.Delete(Path.Combine(repository, NameOfFile(i)));
-                changed.Add(NameOfFile(i) + ".new");
-            }
-            else
-            {
-                changed.Add(NameOfFile(i));
-            }
-
+            changed.Add(NameOfFile(i) + (isRemoved ? ".new" : ""));
             Write(repository, changed[^1], TextOf(i, "second"));
         }
 
         string[] sample = [.. changed.Where((_, index) => index % 10 == 0)];
         File.WriteAllText(Path.Combine(Directory, "changed.txt"), string.Join('\n', sample) + "\n");
-        CheckoutChecksum = HostShell.Run("xargs cat <../changed.txt | cksum", repository);
-        HostShell.Run("git add -A && git commit -q -m second && git tag second && git checkout -q --detach first", repository);
+        CheckoutChecksum = ChildProcess.Shell("xargs cat <../changed.txt | cksum", repository);
+        ChildProcess.Shell(
+            $"{FixedDate} && git add -A && git commit -q -m second && git tag second && git checkout -q --detach first", repository);
     }
 
     /// <summary>As npm leaves it: packages within packages, most of their files small.</summary>
@@ -142,15 +135,15 @@ internal sealed class TestTree
         for (int i = 0; i < PackageFiles; i++)
         {
             int package = i / 10;
+            string file = i % 10 == 0 ? "package.json" : string.Create(CultureInfo.InvariantCulture, $"lib/module-{i % 10}.js");
             string name = string.Create(
-                CultureInfo.InvariantCulture,
-                $"node_modules/scope-{package / 40}/package-{package}/node_modules/inner/{(i % 10 == 0 ? "package.json" : $"lib/module-{i % 10}.js")}");
+                CultureInfo.InvariantCulture, $"node_modules/scope-{package / 40}/package-{package}/node_modules/inner/{file}");
             Write(packages, name, TextOf(i, "package"));
         }
 
-        HostShell.Run("tar cf packages.tar packages", Directory);
+        ChildProcess.Shell("tar cf packages.tar packages", Directory);
         ArchiveBytes = new FileInfo(Path.Combine(Directory, "packages.tar")).Length;
-        PackageChecksum = HostShell.Run(ChecksumOfPackages("packages"), Directory);
+        PackageChecksum = ChildProcess.Shell(ChecksumOfPackages("packages"), Directory);
     }
 
     /// <summary>A shell command that prints what <see cref="PackageChecksum"/> is for the original.</summary>
@@ -166,15 +159,17 @@ internal sealed class TestTree
         for (int i = 0; i < Sources; i++)
         {
             Write(project, $"unit{i}.c",
-                $"#include \"shared.h\"\n#include \"types.h\"\nint unit{i}(int n) {{ struct pair p = {{ n, {i} }}; return p.left + p.right; }}\n");
+                $"#include \"shared.h\"\n#include \"types.h\"\nint unit{i}(int n) " +
+                $"{{ struct pair p = {{ n, {i} }}; return p.left + p.right; }}\n");
         }
 
         string sum = string.Join(" + ", names.Select(name => name + "(1)"));
         Write(project, "main.c", $"#include \"shared.h\"\nint main(void) {{ printf(\"%d\\n\", {sum}); return 0; }}\n");
         Write(project, "Makefile",
             $"OBJECTS = main.o {string.Join(' ', names.Select(name => name + ".o"))}\n"
-            + "all: program\nprogram: $(OBJECTS)\n\t$(CC) -o $@ $(OBJECTS)\n$(OBJECTS): shared.h types.h\nclean:\n\trm -f program *.o\n.PHONY: all clean\n");
-        HostShell.Run("make -s", project);
+            + "all: program\nprogram: $(OBJECTS)\n\t$(CC) -o $@ $(OBJECTS)\n$(OBJECTS): shared.h types.h\nclean:\n\trm -f program " +
+                "*.o\n.PHONY: all clean\n");
+        ChildProcess.Shell("make -s", project);
     }
 
     private static void Write(string root, string name, string text)

@@ -1,12 +1,9 @@
 using Coherency.Bench.Measurement;
-using Coherency.Guest.Daemons;
-using Coherency.Guest.VirtualMachines;
 
 namespace Coherency.Bench.Guests;
 
 /// <summary>A virtio-fs daemon of one process for each guest, as virtiofsd.</summary>
-/// <param name="command">With <c>{socket}</c> and <c>{dir}</c>.</param>
-internal class VhostUserBed(string name, string workFolder, string command, string version) : GuestBed(name, workFolder)
+internal class VhostUserBed(string name, string workFolder, Contender contender) : GuestBed(name, workFolder)
 {
     protected const string Tag = "share";
     private const string Device = "virtio-user-fs";
@@ -16,7 +13,9 @@ internal class VhostUserBed(string name, string workFolder, string command, stri
 
     private readonly List<DaemonProcess> _daemons = [];
 
-    public override string Version { get; } = version;
+    public override string Version { get; } = contender.ReadVersion();
+
+    protected Contender Contender => contender;
 
     public override IReadOnlyList<int> ServerProcesses => [.. _daemons.SelectMany(daemon => ProcessUsage.FindTree(daemon.ProcessId))];
 
@@ -30,7 +29,7 @@ internal class VhostUserBed(string name, string workFolder, string command, stri
 
     protected override Task PrepareForGuestAsync(string guest)
     {
-        StartDaemon(command, SocketOf(guest));
+        StartDaemon(contender.Command, SocketOf(guest));
         return Task.CompletedTask;
     }
 
@@ -51,7 +50,9 @@ internal class VhostUserBed(string name, string workFolder, string command, stri
         _daemons.Add(daemon);
     }
 
-    protected override VirtualMachineSettings Extend(VirtualMachineSettings settings) => settings with { DaemonSocket = SocketOf(settings.Name), Tag = Tag };
+    protected override VirtualMachineSettings Extend(VirtualMachineSettings settings) =>
+        settings with { DaemonSocket = SocketOf(settings.Name), Tag = Tag };
 
-    protected override async Task<IRequestCounter> CountAsync(VirtualMachine machine) => await RingCounter.ForDeviceAsync(machine, Device, isVhost: true, PriorityQueues);
+    protected override async Task<IRequestCounter> CountAsync(VirtualMachine machine) =>
+        await RingCounter.ForDeviceAsync(machine, Device, isVhost: true, PriorityQueues);
 }

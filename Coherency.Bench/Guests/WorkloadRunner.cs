@@ -1,10 +1,10 @@
 using Coherency.Bench.Measurement;
-using Coherency.Bench.Results;
 
 namespace Coherency.Bench.Guests;
 
 /// <summary>Runs programs in the guests of contenders that are set up, and measures them.</summary>
-internal sealed class WorkloadRunner(TestTree tree, GuestFigures figures)
+/// <param name="found">Gets each sample, and in place of one the reason why there is none.</param>
+internal sealed class WorkloadRunner(TestTree tree, Action<Observation> found)
 {
     private const double NanosecondsPerMicrosecond = 1000;
 
@@ -28,7 +28,7 @@ internal sealed class WorkloadRunner(TestTree tree, GuestFigures figures)
     public void Explain(GuestBed bed, GuestWorkload workload, int guests, string reason)
     {
         foreach (CacheState state in new[] { CacheState.Cold, CacheState.Warm })
-            figures.AddRemark(KeyOf(bed, workload, guests, state, Quantity.Duration), reason);
+            found(Observe(bed, workload, guests, state, Quantity.Duration, [], reason));
     }
 
     private static Task PrepareAsync(GuestBed bed, GuestWorkload workload) =>
@@ -56,26 +56,37 @@ internal sealed class WorkloadRunner(TestTree tree, GuestFigures figures)
         // Of two guests' requests a server's time cannot be told apart.
         if (guests == 1 && count.Requests > 0)
         {
-            Add(Quantity.GuestCpu, guestCpu / NanosecondsPerMicrosecond / count.Requests, server.Count == 0 ? "QEMU serves it: its time is in it" : null);
+            Add(
+                Quantity.GuestCpu,
+                guestCpu / NanosecondsPerMicrosecond / count.Requests,
+                server.Count == 0 ? "QEMU serves it: its time is in it" : null);
             if (server.Count > 0)
                 Add(Quantity.DaemonCpu, serverCpu / NanosecondsPerMicrosecond / count.Requests);
         }
 
         void Add(Quantity quantity, double sample, string? note = null) =>
-            figures.Add(KeyOf(bed, workload, guests, state, quantity), sample, note);
+            found(Observe(bed, workload, guests, state, quantity, [sample], note));
     }
 
-    private GuestFigures.Key KeyOf(GuestBed bed, GuestWorkload workload, int guests, CacheState state, Quantity quantity) =>
-        new(workload, workload.Title(tree), new Conditions(Guests: guests, State: state, Size: tree.Files), bed.Name, quantity);
+    private Observation Observe(
+        GuestBed bed, GuestWorkload workload, int guests, CacheState state, Quantity quantity, double[] samples, string? remark) => new(
+        BenchLevel.Guests,
+        workload.Name,
+        workload.Title(tree),
+        new Conditions(Guests: guests, State: state, Size: tree.Files),
+        bed.Name,
+        quantity,
+        samples,
+        remark);
 
     /// <summary>Null when the program did what it should have done; a stale cache can make it fail.</summary>
     private async Task<string?> CheckAsync(GuestBed bed, GuestWorkload workload, int exitCode)
     {
         if (exitCode != 0)
-            return $"wrong: exit code {exitCode}: {FirstLine((await bed.First.RunAsync("tail -n 1 /run/output")).Text)}";
+            return $"{Observation.Wrong}exit code {exitCode}: {FirstLine((await bed.First.RunAsync("tail -n 1 /run/output")).Text)}";
         string result = (await bed.First.RunAsync(workload.Verify)).Text.Trim();
         string expected = workload.Expected(tree);
-        return result == expected ? null : $"wrong: '{FirstLine(result)}' instead of '{expected}'";
+        return result == expected ? null : $"{Observation.Wrong}'{FirstLine(result)}' instead of '{expected}'";
     }
 
     private static string FirstLine(string text) => text.Split('\n')[0];

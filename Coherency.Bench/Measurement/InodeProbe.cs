@@ -1,8 +1,4 @@
-using Coherency.Bench.Contenders;
-using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
-using Coherency.Core.Fuse;
-using Coherency.Guest.Fuse;
 
 namespace Coherency.Bench.Measurement;
 
@@ -55,8 +51,9 @@ internal sealed class InodeProbe(ContenderSession session, LatencyRecorder recor
     /// <summary>Measures lookups all over the inodes that are known, one at a time.</summary>
     public IEnumerable<(Quantity Quantity, double Sample)> MeasureLookups()
     {
-        KnownLookupWorkload workload = new([.. _directories]);
-        QueueDriver driver = new(session.Guests[0].Connection.RequestQueues[0], workload, lanes: 1, recorder, settings.WaitOf(Topology.Single));
+        Workload workload = new(new WorkloadContext(_fuse, Lanes: 1, Driver: 0), LookUpKnown);
+        QueueDriver driver = new(
+            session.Guests[0].Connection.RequestQueues[0], workload, lanes: 1, recorder, settings.WaitOf(Topology.Single));
         QueueDriver.RunTogether([driver], settings.Slice);
         driver.Finish();
         long[] latencies = driver.Latencies.ToArray();
@@ -66,14 +63,26 @@ internal sealed class InodeProbe(ContenderSession session, LatencyRecorder recor
         yield return (Quantity.Rate, driver.Slice.Operations / driver.Slice.Elapsed.TotalSeconds);
     }
 
+    /// <summary>In an order that no cache of a processor can follow.</summary>
+    private IEnumerator<RequestSlot?> LookUpKnown(WorkloadContext context, Lane lane)
+    {
+        uint state = 1;
+        while (true)
+        {
+            yield return null;
+            // A linear congruential generator; the upper bits of its state are the random ones.
+            state = (state * 1664525) + 1013904223;
+            int pick = (int)((ulong)state * (ulong)Known >> 32);
+            yield return lane.Slot.WriteLookup(
+                _directories[pick / InodeTree.FilesPerDirectory], BenchTree.FileNames[pick % InodeTree.FilesPerDirectory]);
+        }
+    }
+
     private void LookUpDirectory(int index)
     {
-        NodeId directory = BenchNodes.Find(_fuse, InodeTree.DirectoryName(index));
+        NodeId directory = new(_fuse.Lookup(NodeId.Root, InodeTree.DirectoryName(index)).nodeid);
         foreach (byte[] name in BenchTree.FileNames)
-        {
             _fuse.Lookup(directory, name);
-        }
-
         _directories.Add(directory);
     }
 

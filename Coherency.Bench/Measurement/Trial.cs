@@ -1,5 +1,3 @@
-using Coherency.Bench.Contenders;
-using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
 using Coherency.Guest;
 
@@ -18,7 +16,8 @@ internal sealed class Trial
     private string? _failure;
 
     /// <param name="recorders">One for each queue that is driven; only one trial uses them at a time.</param>
-    public Trial(ContenderSession session, DaemonScenario scenario, int depth, IReadOnlyList<LatencyRecorder> recorders, BenchSettings settings)
+    public Trial(
+        ContenderSession session, DaemonScenario scenario, int depth, IReadOnlyList<LatencyRecorder> recorders, BenchSettings settings)
     {
         _session = session;
         _scenario = scenario;
@@ -35,9 +34,7 @@ internal sealed class Trial
         guestCpu = ProcessUsage.ReadCpu([Environment.ProcessId]) - guestCpu;
         daemonCpu = ProcessUsage.ReadCpu(_session.ProcessIds) - daemonCpu;
         if (counts)
-        {
             AddSamples(daemonCpu, guestCpu);
-        }
     });
 
     /// <summary>Gives back what the drivers hold, and says what was found.</summary>
@@ -56,7 +53,7 @@ internal sealed class Trial
             for (int queue = 0; queue < _session.Topology.Queues; queue++)
             {
                 int index = _drivers.Count;
-                IWorkload workload = _scenario.Create(new WorkloadContext(guest.Fuse, _depth, index));
+                Workload workload = new(new WorkloadContext(guest.Fuse, _depth, index), _scenario.Program, _scenario.Permitted);
                 _drivers.Add(new QueueDriver(
                     guest.Connection.RequestQueues[queue], workload, _depth, recorders[index], settings.WaitOf(_session.Topology)));
             }
@@ -79,10 +76,7 @@ internal sealed class Trial
     private void Add(Quantity quantity, double sample)
     {
         if (!_samples.TryGetValue(quantity, out List<double>? samples))
-        {
             _samples[quantity] = samples = [];
-        }
-
         samples.Add(sample);
     }
 
@@ -100,10 +94,7 @@ internal sealed class Trial
     private void Attempt(Action action)
     {
         if (_failure is not null)
-        {
             return;
-        }
-
         try
         {
             action();

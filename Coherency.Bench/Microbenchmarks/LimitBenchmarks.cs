@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
-using Coherency.Core.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Coherency.Bench.Microbenchmarks;
 
@@ -16,6 +16,7 @@ public unsafe class LimitBenchmarks
     private readonly byte[] _path = [.. "file\0"u8];
     private string _directory = null!;
     private int _directoryFd;
+    private SafeFileHandle _file = null!;
     private int _fileFd;
     private byte* _buffer;
 
@@ -26,14 +27,9 @@ public unsafe class LimitBenchmarks
         File.WriteAllBytes(Path.Combine(_directory, "file"), new byte[CopyBytes]);
         byte[] directory = [.. System.Text.Encoding.UTF8.GetBytes(_directory), 0];
         fixed (byte* path = directory)
-        {
             _directoryFd = LinuxException.Check(Libc.OpenAt(OpenFlags.AT_FDCWD, path, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY), "open");
-        }
-
-        fixed (byte* name = _path)
-        {
-            _fileFd = LinuxException.Check(Libc.OpenAt(_directoryFd, name, OpenFlags.O_RDWR), "open");
-        }
+        _file = File.OpenHandle(Path.Combine(_directory, "file"));
+        _fileFd = (int)_file.DangerousGetHandle();
 
         _buffer = (byte*)NativeMemory.AllocZeroed(CopyBytes);
     }
@@ -42,7 +38,7 @@ public unsafe class LimitBenchmarks
     public void Close()
     {
         NativeMemory.Free(_buffer);
-        _ = Libc.Close(_fileFd);
+        _file.Dispose();
         _ = Libc.Close(_directoryFd);
         Directory.Delete(_directory, recursive: true);
     }
@@ -118,10 +114,7 @@ public unsafe class WakeBenchmarks
         {
             Await(_there);
             if (_stops)
-            {
                 return;
-            }
-
             _back.Signal();
         }
     }

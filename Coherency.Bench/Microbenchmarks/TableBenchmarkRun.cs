@@ -8,7 +8,6 @@ using BenchmarkDotNet.Parameters;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
-using Coherency.Bench.Results;
 using Perfolizer.Horology;
 using Perfolizer.Mathematics.OutlierDetection;
 
@@ -28,12 +27,10 @@ internal static class TableBenchmarkRun
     /// <summary>In the order of the reports.</summary>
     public static readonly IReadOnlyList<Type> Benchmarks =
     [
-        typeof(ReaderBenchmarks),
+        typeof(TableBenchmarks),
         typeof(HashBenchmarks),
-        typeof(WriterBenchmarks),
         typeof(ViewBenchmarks),
         typeof(ThreadBenchmarks),
-        typeof(AttachBenchmarks),
         typeof(LimitBenchmarks),
         typeof(WakeBenchmarks),
     ];
@@ -44,7 +41,8 @@ internal static class TableBenchmarkRun
     {
         Summary summary = BenchmarkRunner.Run(benchmarks, Configure(directory));
         return summary.Reports.IsEmpty
-            ? throw new IOException($"{benchmarks.Name} did not run: {string.Join("; ", summary.ValidationErrors.Select(error => error.Message))}")
+            ? throw new IOException(
+                $"{benchmarks.Name} did not run: {string.Join("; ", summary.ValidationErrors.Select(error => error.Message))}")
             : [.. summary.Reports.Select(Observe)];
     }
 
@@ -78,7 +76,9 @@ internal static class TableBenchmarkRun
                 Contender,
                 Quantity.CallTime,
                 samples)
-            : throw new IOException($"{benchmark.WorkloadMethodDisplayInfo} failed: {string.Join("; ", report.ExecuteResults.SelectMany(result => result.Errors))}");
+            : throw new IOException(
+                $"{benchmark.WorkloadMethodDisplayInfo} failed: " +
+                $"{string.Join("; ", report.ExecuteResults.SelectMany(result => result.Errors))}");
     }
 
     private static Conditions ConditionsOf(ParameterInstances parameters) => new(

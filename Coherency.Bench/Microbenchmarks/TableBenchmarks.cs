@@ -1,22 +1,26 @@
 using BenchmarkDotNet.Attributes;
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 
 namespace Coherency.Bench.Microbenchmarks;
 
-/// <summary>A reader's side: what every cached answer costs beside the cache itself.</summary>
-public class ReaderBenchmarks
+/// <summary>What every cached answer costs beside the cache, a change beside its system call, and a guest that comes and goes.</summary>
+public class TableBenchmarks
 {
+    private readonly ShareGroup _group = new();
     private VersionTableWriter _writer = null!;
     private VersionTableReader _reader = null!;
+    private TableView _view = null!;
     private VersionSample _sample;
     private VersionSample _earlierSample;
 
     [GlobalSetup]
     public void Open()
     {
-        _writer = TableOf("reader");
+        _writer = TableOf("writer");
         _reader = VersionTableReader.Open($"/proc/self/fd/{_writer.Fd}");
+        _view = AttachedGuests.ViewOf(_group, "attach");
         _earlierSample = _reader.Sample(SlotKey.Inode(12345));
         _writer.Move([SlotKey.Inode(12345)]);
         _sample = _reader.Sample(SlotKey.Inode(12345));
@@ -25,6 +29,7 @@ public class ReaderBenchmarks
     [GlobalCleanup]
     public void Close()
     {
+        _view.Dispose();
         _reader.Dispose();
         _writer.Dispose();
     }
@@ -34,6 +39,28 @@ public class ReaderBenchmarks
 
     [Benchmark(Description = "check of a cached answer: it is stale")]
     public bool CheckMiss() => _reader.IsCurrent(SlotKey.Inode(12345), _earlierSample);
+
+    [Benchmark(Description = "begin and end of one slot")]
+    public void BeginAndEnd()
+    {
+        // Of another slot than the ones above look at.
+        ReadOnlySpan<SlotKey> slots = [SlotKey.Inode(54321)];
+        _writer.Begin(slots);
+        _writer.End(slots);
+    }
+
+    [Benchmark(Description = "create a view of 2 MiB and free it")]
+    public void CreateView()
+    {
+        using TableView view = AttachedGuests.ViewOf(_group, "create");
+    }
+
+    [Benchmark(Description = "attach and detach a guest")]
+    public bool AttachAndDetach()
+    {
+        _ = _view.TryAttach(out _);
+        return _view.Detach();
+    }
 
     internal static VersionTableWriter TableOf(string tag) =>
         VersionTableWriter.CreateAnonymous(new VersionTableDescription(tag, 1, VersionTableLayout.DefaultSlotCount, 1000));
@@ -54,56 +81,6 @@ public class HashBenchmarks
     public SlotKey Hash() => SlotKey.Name(0x123456789ABCDEF0, _name);
 }
 
-/// <summary>The daemon's side: what a change costs beside its system call.</summary>
-public class WriterBenchmarks
-{
-    private VersionTableWriter _writer = null!;
-
-    [GlobalSetup]
-    public void Open() => _writer = ReaderBenchmarks.TableOf("writer");
-
-    [GlobalCleanup]
-    public void Close() => _writer.Dispose();
-
-    [Benchmark(Description = "begin and end of one slot")]
-    public void BeginAndEnd()
-    {
-        ReadOnlySpan<SlotKey> slots = [SlotKey.Inode(12345)];
-        _writer.Begin(slots);
-        _writer.End(slots);
-    }
-}
-
-/// <summary>What a guest that comes and goes costs.</summary>
-public class AttachBenchmarks
-{
-    private ShareGroup _group = null!;
-    private TableView _view = null!;
-
-    [GlobalSetup]
-    public void Open()
-    {
-        _group = new ShareGroup();
-        _view = AttachedGuests.ViewOf(_group, "attach");
-    }
-
-    [GlobalCleanup]
-    public void Close() => _view.Dispose();
-
-    [Benchmark(Description = "create a view of 2 MiB and free it")]
-    public void CreateView()
-    {
-        using TableView view = AttachedGuests.ViewOf(_group, "create");
-    }
-
-    [Benchmark(Description = "attach and detach a guest")]
-    public bool AttachAndDetach()
-    {
-        _ = _view.TryAttach(out _);
-        return _view.Detach();
-    }
-}
-
 /// <summary>A group with guests that are attached.</summary>
 public abstract class AttachedGuests
 {
@@ -115,20 +92,16 @@ public abstract class AttachedGuests
     public void Close()
     {
         foreach (TableView view in _views)
-        {
             view.Dispose();
-        }
     }
 
-    internal static TableView ViewOf(ShareGroup group, string tag) => new(group, ReaderBenchmarks.TableOf(tag));
+    internal static TableView ViewOf(ShareGroup group, string tag) => new(group, TableBenchmarks.TableOf(tag));
 
     protected void Attach(int guests)
     {
         _views = [.. Enumerable.Range(0, guests).Select(i => ViewOf(Group, $"v{i}"))];
         foreach (TableView view in _views)
-        {
             view.TryAttach(out _);
-        }
     }
 }
 

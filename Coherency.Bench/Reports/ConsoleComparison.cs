@@ -1,12 +1,9 @@
-using Coherency.Bench.Results;
-
 namespace Coherency.Bench.Reports;
 
 /// <summary>What changed between two runs, for people.</summary>
 internal static class ConsoleComparison
 {
     private static readonly string[] Columns = ["scenario", "conditions", "contender", "quantity", "before", "after", "ratio", "p"];
-
     private const int FirstNumericColumn = 4;
 
     public static void Write(Comparison comparison)
@@ -18,9 +15,8 @@ internal static class ConsoleComparison
         int same = comparison.Figures.Count(figure => figure.Verdict == Verdict.Same);
         Console.WriteLine($"{same} of {comparison.Figures.Count} figures show no difference.");
         if (!comparison.FindsSingleDifferences)
-        {
-            Console.WriteLine($"Too few rounds to tell a single difference from chance among {comparison.Tests} figures: measure with more --rounds.");
-        }
+            Console.WriteLine(
+                $"Too few rounds to tell a single difference from chance among {comparison.Tests} figures: measure with more --rounds.");
     }
 
     private static void WriteChanges(string title, Comparison comparison, Verdict verdict)
@@ -36,13 +32,13 @@ internal static class ConsoleComparison
     private static string[] RowOf(ComparedFigure figure) =>
     [
         figure.After.Title,
-        Cells.Conditions(figure.After.Conditions),
+        Readable.Conditions(figure.After.Level, figure.After.Conditions),
         figure.After.Contender,
-        Cells.Heading(figure.After.Quantity),
-        Cells.Number(figure.Before),
-        Cells.Number(figure.Now),
-        Cells.Ratio(figure.Ratio),
-        figure.After.Quantity.IsExact() ? "exact" : figure.Chance.ToString("0.0000", System.Globalization.CultureInfo.InvariantCulture),
+        Readable.Heading(figure.After.Quantity),
+        Readable.Of(figure.After.Quantity, figure.Before),
+        Readable.Of(figure.After.Quantity, figure.Now),
+        Readable.Ratio(figure.Ratio),
+        figure.After.Quantity.IsExact() ? "exact" : figure.Chance.ToString("0.0000", CultureInfo.InvariantCulture),
     ];
 
     private static void WriteMissing(string title, Comparison comparison, Verdict verdict)
@@ -50,7 +46,9 @@ internal static class ConsoleComparison
         foreach (ComparedFigure figure in comparison.Figures.Where(figure => figure.Verdict == verdict))
         {
             Observation row = figure.After;
-            Console.WriteLine($"{title}: {row.Scenario} ({Cells.Conditions(row.Conditions)}), {row.Contender}, {Cells.Heading(row.Quantity)}");
+            Console.WriteLine(
+                $"{title}: {row.Scenario} ({Readable.Conditions(row.Level, row.Conditions)}), {row.Contender}, " +
+                $"{Readable.Heading(row.Quantity)}");
         }
     }
 }

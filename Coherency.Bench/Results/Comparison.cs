@@ -24,30 +24,21 @@ internal sealed record ComparedFigure(Observation After, double Before, double N
     public double Ratio => Before == Now ? 1 : Now / Before;
 }
 
-/// <summary>Compares two runs figure by figure. Counts must be equal; what was measured must differ by more than chance and by more than a threshold.</summary>
-internal sealed class Comparison
+/// <summary>
+/// Compares two runs figure by figure. Counts must be equal; what was measured must differ by more than chance and by more than a
+/// threshold.
+/// </summary>
+/// <param name="Tests">Figures that were tested for a difference by more than chance.</param>
+/// <param name="LeastChance">The p-value of the clearest difference that so many rounds can show.</param>
+internal sealed record Comparison(IReadOnlyList<ComparedFigure> Figures, int Tests, double LeastChance)
 {
     /// <summary>At most so many of the differences that are named are expected to be chance.</summary>
     public const double ChanceMax = 0.05;
-
-    private Comparison(IReadOnlyList<ComparedFigure> figures, int tests, double leastChance)
-    {
-        Figures = figures;
-        Tests = tests;
-        LeastChance = leastChance;
-    }
-
-    public IReadOnlyList<ComparedFigure> Figures { get; }
-
-    /// <summary>Figures that were tested for a difference by more than chance.</summary>
-    public int Tests { get; }
 
     public bool HasRegression => Figures.Any(figure => figure.Verdict == Verdict.Worse);
 
     /// <summary>Could one difference alone be told from chance, with so few rounds for so many figures?</summary>
     public bool FindsSingleDifferences => Tests == 0 || LeastChance * Tests <= ChanceMax;
-
-    private double LeastChance { get; }
 
     /// <param name="threshold">Relative difference of medians up to which two measured figures count as equal, such as 0.05.</param>
     public static Comparison Of(IReadOnlyList<Observation> before, IReadOnlyList<Observation> after, double threshold)
@@ -62,9 +53,9 @@ internal sealed class Comparison
         ComparedFigure[] figures =
         [
             .. noisy.Select((pair, index) => Judge(pair.Before, pair.After, chances[index], threshold)),
-            .. pairs.Where(pair => pair.After.Quantity.IsExact()).Select(pair => JudgeCount(pair.Before, pair.After)),
-            .. first.Where(entry => !second.ContainsKey(entry.Key)).Select(entry => Alone(entry.Value, Verdict.OnlyBefore)),
-            .. second.Where(entry => !first.ContainsKey(entry.Key)).Select(entry => Alone(entry.Value, Verdict.OnlyAfter)),
+            .. pairs.Where(pair => pair.After.Quantity.IsExact()).Select(pair => Judge(pair.Before, pair.After, chance: 0, threshold: 0)),
+            .. first.Where(entry => !second.ContainsKey(entry.Key)).Select(entry => Judge(entry.Value, after: null)),
+            .. second.Where(entry => !first.ContainsKey(entry.Key)).Select(entry => Judge(before: null, entry.Value)),
         ];
         double leastChance = noisy.Length > 0 ? noisy.Min(pair => LeastChanceOf(pair.Before.Samples.Count, pair.After.Samples.Count)) : 0;
         return new Comparison(figures, noisy.Length, leastChance);
@@ -75,31 +66,16 @@ internal sealed class Comparison
         .Where(observation => observation.Samples.Count > 0)
         .ToDictionary(observation => observation.GetKey());
 
-    private static ComparedFigure Judge(Observation before, Observation after, double chance, double threshold)
+    private static ComparedFigure Judge(Observation? before, Observation? after, double chance = 1, double threshold = 0)
     {
-        double was = Statistics.EstimateMedian(before.Samples).Median;
-        double now = Statistics.EstimateMedian(after.Samples).Median;
-        bool differs = chance <= ChanceMax && Math.Abs(now - was) > threshold * Math.Abs(was);
-        return new ComparedFigure(after, was, now, chance, differs ? Direction(after.Quantity, was, now) : Verdict.Same);
-    }
-
-    private static ComparedFigure JudgeCount(Observation before, Observation after)
-    {
-        double was = Statistics.EstimateMedian(before.Samples).Median;
-        double now = Statistics.EstimateMedian(after.Samples).Median;
-        return was == now
-            ? new ComparedFigure(after, was, now, Chance: 1, Verdict.Same)
-            : new ComparedFigure(after, was, now, Chance: 0, Direction(after.Quantity, was, now));
-    }
-
-    private static Verdict Direction(Quantity quantity, double was, double now) =>
-        now > was == quantity.IsLargerBetter() ? Verdict.Better : Verdict.Worse;
-
-    private static ComparedFigure Alone(Observation observation, Verdict verdict)
-    {
-        double median = Statistics.EstimateMedian(observation.Samples).Median;
-        bool isBefore = verdict == Verdict.OnlyBefore;
-        return new ComparedFigure(observation, isBefore ? median : 0, isBefore ? 0 : median, Chance: 1, verdict);
+        double was = before is null ? 0 : Statistics.EstimateMedian(before.Samples).Median;
+        double now = after is null ? 0 : Statistics.EstimateMedian(after.Samples).Median;
+        Observation any = (after ?? before)!;
+        Verdict verdict = before is null ? Verdict.OnlyAfter
+            : after is null ? Verdict.OnlyBefore
+            : chance > ChanceMax || Math.Abs(now - was) <= threshold * Math.Abs(was) ? Verdict.Same
+            : now > was == any.Quantity.IsLargerBetter() ? Verdict.Better : Verdict.Worse;
+        return new ComparedFigure(any, was, now, chance, verdict);
     }
 
     /// <summary>The p-value when every sample of one run is above every one of the other: two of all the ways to arrange them.</summary>
@@ -107,10 +83,7 @@ internal sealed class Comparison
     {
         double arrangements = 1;
         for (int i = 1; i <= before; i++)
-        {
             arrangements *= (after + i) / (double)i;
-        }
-
         return 2 / arrangements;
     }
 }

@@ -5,7 +5,9 @@ internal static class ContenderNames
 {
     public const string Coherent = "coherencyd coherent";
 
-    /// <summary>The guest's own file system on a block device: nothing is shared, so nothing that shares is expected to be faster.</summary>
+    /// <summary>
+    /// The guest's own file system on a block device: nothing is shared, so nothing that shares is expected to be faster.
+    /// </summary>
     public const string Limit = "ext4";
 
     /// <summary>Peers that believe what they cached for ever, and are stale.</summary>
@@ -17,13 +19,16 @@ internal static class ContenderNames
     private const string Ours = "coherencyd";
     private const string Rust = "virtiofsd-rust";
 
-    public static bool IsOurs(string contender) => IsOf(contender, Ours);
+    public static bool IsOurs(string contender) => IsMeant(contender, Ours);
 
-    public static bool IsRust(string contender) => IsOf(contender, Rust);
+    public static bool IsRust(string contender) => IsMeant(contender, Rust);
+
+    public static bool IsLimit(string contender) => contender == Limit;
 
     /// <summary>One that a user could take instead of ours.</summary>
-    public static bool IsPeer(string contender) => !IsOurs(contender) && contender != Limit;
+    public static bool IsPeer(string contender) => !IsOurs(contender) && !IsLimit(contender);
 
-    private static bool IsOf(string contender, string program) =>
-        contender == program || contender.StartsWith(program + " ", StringComparison.Ordinal);
+    /// <summary>Is a contender meant by a name, which may lack the mode?</summary>
+    public static bool IsMeant(string contender, string name) =>
+        contender == name || contender.StartsWith(name + " ", StringComparison.Ordinal);
 }

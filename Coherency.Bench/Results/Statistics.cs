@@ -29,17 +29,11 @@ public static class Statistics
     public static MedianEstimate EstimateMedian(IReadOnlyList<double> samples)
     {
         if (samples.Count == 0)
-        {
             throw new ArgumentException("no samples: nothing was measured", nameof(samples));
-        }
-
         Sample sample = ToSample(samples);
         double median = SimpleQuantileEstimator.Instance.Median(sample);
         if (samples.Count < IntervalSamplesMin)
-        {
             return new MedianEstimate(median, median, median, samples.Count);
-        }
-
         ConfidenceInterval interval = HarrellDavisQuantileEstimator.Instance
             .QuantileConfidenceIntervalEstimator(sample, Probability.Half)
             .ConfidenceInterval(ConfidenceLevel.L95);

@@ -1,6 +1,4 @@
-using Coherency.Bench.Contenders;
 using Coherency.Bench.Measurement;
-using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
 
 namespace Coherency.Bench.Suites;
@@ -26,13 +24,8 @@ internal sealed class DaemonPart(IReadOnlyList<DaemonTrials> plan, IReadOnlyList
     public void Run(SuiteRun run)
     {
         InterleavedRun interleaved = new(settings, run.Interrupted);
-        foreach (DaemonTrials trials in plan)
-        {
-            foreach (Pass pass in Passes)
-            {
-                Run(run, interleaved, trials, pass);
-            }
-        }
+        foreach ((DaemonTrials trials, Pass pass) in plan.SelectMany(_ => Passes, (trials, pass) => (trials, pass)))
+            Run(run, interleaved, trials, pass);
     }
 
     private void Run(SuiteRun run, InterleavedRun interleaved, DaemonTrials trials, Pass pass)
@@ -43,17 +36,12 @@ internal sealed class DaemonPart(IReadOnlyList<DaemonTrials> plan, IReadOnlyList
         try
         {
             foreach (Contender contender in pass.Order.Where(contender => contender.IsWorthMeasuring(trials.Topology)))
-            {
                 Start(run, contender, trials, directory, sessions);
-            }
-
-            foreach ((DaemonScenario scenario, int depth) in trials.Scenarios.SelectMany(_ => trials.Depths, (scenario, depth) => (scenario, depth)))
+            foreach ((DaemonScenario scenario, int depth) in trials.Scenarios
+                .SelectMany(_ => trials.Depths, (scenario, depth) => (scenario, depth)))
             {
                 run.BeginStep($"{scenario.Title}, depth {depth}, {trials.Topology}");
-                foreach (Observation observation in sessions.Count > 0 ? interleaved.Measure(scenario, depth, sessions, pass.Rounds) : [])
-                {
-                    run.Add(observation);
-                }
+                run.Add(sessions.Count > 0 ? interleaved.Measure(scenario, depth, sessions, pass.Rounds) : []);
             }
         }
         finally
@@ -84,14 +72,12 @@ internal sealed class DaemonPart(IReadOnlyList<DaemonTrials> plan, IReadOnlyList
     private static void LeaveOut(SuiteRun run, Contender contender, DaemonTrials trials, string reason)
     {
         Topology topology = trials.Topology;
-        foreach (DaemonScenario scenario in trials.Scenarios)
-        {
-            foreach (int depth in trials.Depths)
-            {
-                Conditions conditions = new(depth, topology.Queues, topology.Guests);
-                run.Add(new Observation(BenchLevel.Daemon, scenario.Name, scenario.Title, conditions, contender.Name, Quantity.Rate, [], reason));
-            }
-        }
+        run.Add(
+            from scenario in trials.Scenarios
+            from depth in trials.Depths
+            let conditions = new Conditions(depth, topology.Queues, topology.Guests)
+            select new Observation(
+                BenchLevel.Daemon, scenario.Name, scenario.Title, conditions, contender.Name, Quantity.Rate, [], reason));
     }
 
     /// <summary>Some of the rounds, with the contenders started in that order.</summary>

@@ -1,6 +1,4 @@
 using Coherency.Bench.Guests;
-using Coherency.Bench.Results;
-using Coherency.Guest.VirtualMachines;
 
 namespace Coherency.Bench.Suites;
 
@@ -25,14 +23,7 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
     {
         // A program in a guest does not see the interrupt; without its guest nobody waits for it.
         using CancellationTokenRegistration _ = run.Interrupted.Register(KillGuests);
-        try
-        {
-            RunAsync(run).GetAwaiter().GetResult();
-        }
-        catch (VirtualMachineException e)
-        {
-            throw new IOException(e.Message, e);
-        }
+        RunAsync(run).GetAwaiter().GetResult();
     }
 
     private async Task RunAsync(SuiteRun run)
@@ -44,7 +35,7 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
             TestTree tree = TestTree.Create(Path.Combine(run.WorkDirectory, "template"), plan.Files);
             foreach (string name in plan.Contenders)
                 await SetUpAsync(run, name, tree);
-            WorkloadRunner runner = new(tree, run.GuestFigures);
+            WorkloadRunner runner = new(tree, run.Add);
             for (int round = 0; round < plan.Rounds; round++)
                 await RunRoundAsync(run, runner);
             await LookForStaleAnswersAsync(run);
@@ -60,19 +51,18 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
     {
         run.BeginStep($"booting a guest of {name}");
         GuestBed? bed = null;
-        try
+        string? failure = await FailureOfAsync(async () =>
         {
             bed = GuestContenders.Make(name, Path.Combine(run.WorkDirectory, name.Replace(' ', '-')), coherencydPath);
             await bed.SetUpAsync(tree);
-            _beds = [.. _beds, bed];
-            run.Add(new ContenderDescription(name, bed.Version, bed.Commands));
-        }
-        catch (Exception e) when (IsFailure(e))
-        {
-            run.Add(new ContenderDescription(name, $"missing: {e.Message}", []));
-            if (bed is not null)
-                await bed.DisposeAsync();
-        }
+        });
+        if (failure is null)
+            _beds = [.. _beds, bed!];
+        else if (bed is not null)
+            await bed.DisposeAsync();
+        run.Add(
+            failure is null ? new ContenderDescription(name, bed!.Version, bed.Commands) : new ContenderDescription(
+                name, $"missing: {failure}", []));
     }
 
     private async Task RunRoundAsync(SuiteRun run, WorkloadRunner runner)
@@ -92,34 +82,13 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
 
     private async Task RunAsync(SuiteRun run, WorkloadRunner runner, GuestBed bed, GuestWorkload workload, int guests)
     {
-        if (_lost.TryGetValue(bed, out string? reason))
-        {
-            runner.Explain(bed, workload, guests, reason);
-            return;
-        }
-
-        try
-        {
-            await runner.RunAsync(bed, workload, guests);
-        }
-        catch (Exception e) when (IsFailure(e))
-        {
-            run.Interrupted.ThrowIfCancellationRequested();
-            runner.Explain(bed, workload, guests, FirstLines(e.Message));
-            await StartAgainAsync(bed);
-        }
-    }
-
-    private async Task StartAgainAsync(GuestBed bed)
-    {
-        try
-        {
-            await bed.StartStoppedGuestsAsync();
-        }
-        catch (Exception e) when (IsFailure(e))
-        {
-            _lost[bed] = $"its guest could not be started again: {FirstLines(e.Message)}";
-        }
+        string? failure = _lost.TryGetValue(bed, out string? lost) ? lost : await FailureOfAsync(
+            () => runner.RunAsync(bed, workload, guests));
+        run.Interrupted.ThrowIfCancellationRequested();
+        if (failure is not null)
+            runner.Explain(bed, workload, guests, failure);
+        if (failure is not null && lost is null && await FailureOfAsync(bed.StartStoppedGuestsAsync) is { } reason)
+            _lost[bed] = $"its guest could not be started again: {reason}";
     }
 
     private async Task LookForStaleAnswersAsync(SuiteRun run)
@@ -128,16 +97,14 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
         foreach (GuestBed bed in plan.Looks > 0 ? _beds : [])
         {
             run.BeginStep($"stale answers, {bed.Name}");
-            try
+            string? failure = await FailureOfAsync(async () =>
             {
                 foreach (StalenessResult result in await probe.TryAsync(bed))
                     run.Add(result);
-            }
-            catch (Exception e) when (IsFailure(e))
-            {
-                run.Interrupted.ThrowIfCancellationRequested();
-                run.AddFailure($"stale answers of {bed.Name}: {FirstLines(e.Message)}");
-            }
+            });
+            run.Interrupted.ThrowIfCancellationRequested();
+            if (failure is not null)
+                run.AddFailure($"stale answers of {bed.Name}: {failure}");
         }
     }
 
@@ -147,8 +114,18 @@ internal sealed class GuestsPart(GuestsPlan plan, string? coherencydPath) : ISui
             bed.Kill();
     }
 
-    private static bool IsFailure(Exception e) => e is IOException or VirtualMachineException or OperationCanceledException;
-
-    /// <summary>What was run and how it ended; the guest's console, which follows, is too long for a table.</summary>
-    private static string FirstLines(string text) => string.Join(' ', text.Split('\n').TakeWhile(line => !line.StartsWith("---", StringComparison.Ordinal)).Take(3));
+    /// <summary>Why something failed: what was run and how it ended; a guest's console, which follows, is too long for a table.</summary>
+    /// <returns>Null when it did not fail.</returns>
+    private static async Task<string?> FailureOfAsync(Func<Task> work)
+    {
+        try
+        {
+            await work();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return string.Join(' ', e.Message.Split('\n').TakeWhile(line => !line.StartsWith("---", StringComparison.Ordinal)).Take(3));
+        }
+    }
 }

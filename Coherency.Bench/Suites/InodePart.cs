@@ -1,9 +1,5 @@
-using System.Globalization;
-using Coherency.Bench.Contenders;
 using Coherency.Bench.Measurement;
-using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
-using Coherency.Guest.Fuse;
 
 namespace Coherency.Bench.Suites;
 
@@ -21,8 +17,7 @@ internal sealed class InodePart(int inodes, IReadOnlyList<Contender> contenders,
     private const int SpareSlots = 8;
 
     private readonly int _directories = inodes / InodeTree.FilesPerDirectory;
-    private readonly Dictionary<(string Contender, string Scenario, long Size, Quantity Quantity), List<double>> _samples = [];
-    private readonly Dictionary<string, string> _failures = [];
+    private readonly HashSet<string> _failed = [];
 
     private int Starts => inodes <= RestartMax ? settings.Rounds : 1;
 
@@ -40,24 +35,18 @@ internal sealed class InodePart(int inodes, IReadOnlyList<Contender> contenders,
             foreach (Contender contender in Enumerable.Repeat(contenders, Starts).SelectMany(round => round))
             {
                 run.BeginStep(Text($"{inodes:#,0} inodes, {contender.Name}"));
-                Measure(run, contender, directory, share, recorder);
+                if (!_failed.Contains(contender.Name))
+                    Measure(run, contender, directory, share, recorder);
             }
         }
         finally
         {
             Directory.Delete(directory, recursive: true);
         }
-
-        Publish(run);
     }
 
     private void Measure(SuiteRun run, Contender contender, string directory, string share, LatencyRecorder recorder)
     {
-        if (_failures.ContainsKey(contender.Name))
-        {
-            return;
-        }
-
         string sockets = Directory.CreateDirectory(Path.Combine(directory, contender.FileName)).FullName;
         using ContenderSession session = new(contender, Topology.Single, share, sockets, SpareSlots, settings.WaitOf(Topology.Single));
         run.Add(new ContenderDescription(contender.Name, contender.ReadVersion(), session.Commands));
@@ -70,7 +59,10 @@ internal sealed class InodePart(int inodes, IReadOnlyList<Contender> contenders,
         {
             // Most keep a descriptor for each inode, and the kernel grants a process about a million.
             int descriptors = ProcessUsage.Read(session.ProcessIds).OpenFiles;
-            _failures[contender.Name] = Text($"it answered {e.Message} when it had {descriptors:#,0} descriptors");
+            _failed.Add(contender.Name);
+            run.Add(Observe(
+                contender.Name, InodeProbe.MemoryScenario, inodes, (Quantity.InodeMemory, null), Text(
+                    $"it answered {e.Message} when it had {descriptors:#,0} descriptors")));
         }
     }
 
@@ -78,59 +70,32 @@ internal sealed class InodePart(int inodes, IReadOnlyList<Contender> contenders,
     {
         probe.Begin();
         probe.LookUp(Math.Min(FewDirectories, _directories), run.Interrupted);
-        MeasureLookups(contender, probe, Math.Min(FewInodes, inodes));
+        run.Add(MeasureLookups(contender, probe, Math.Min(FewInodes, inodes)));
+        probe.LookUp(_directories, run.Interrupted);
+        run.Add(probe.ReadMemory().Select(sample => Observe(contender, InodeProbe.MemoryScenario, inodes, sample)));
         if (_directories > FewDirectories)
-        {
-            probe.LookUp(_directories, run.Interrupted);
-        }
-
-        Add(contender, InodeProbe.MemoryScenario, inodes, probe.ReadMemory());
-        if (_directories > FewDirectories)
-        {
-            MeasureLookups(contender, probe, inodes);
-        }
+            run.Add(MeasureLookups(contender, probe, inodes));
     }
 
     /// <summary>All rounds at once where there is one start, one of them otherwise.</summary>
-    private void MeasureLookups(string contender, InodeProbe probe, int size)
-    {
-        for (int round = 0; round < settings.Rounds / Starts; round++)
-        {
-            Add(contender, InodeProbe.LookupScenario, size, probe.MeasureLookups());
-        }
-    }
+    private IEnumerable<Observation> MeasureLookups(string contender, InodeProbe probe, int size) =>
+        from round in Enumerable.Range(0, settings.Rounds / Starts)
+        from sample in probe.MeasureLookups()
+        select Observe(contender, InodeProbe.LookupScenario, size, sample);
 
-    private void Add(string contender, string scenario, long size, IEnumerable<(Quantity Quantity, double Sample)> found)
-    {
-        foreach ((Quantity quantity, double sample) in found)
-        {
-            if (!_samples.TryGetValue((contender, scenario, size, quantity), out List<double>? samples))
-            {
-                _samples[(contender, scenario, size, quantity)] = samples = [];
-            }
-
-            samples.Add(sample);
-        }
-    }
-
-    private void Publish(SuiteRun run)
-    {
-        foreach (((string contender, string scenario, long size, Quantity quantity), List<double> samples) in _samples)
-        {
-            run.Add(Observe(contender, scenario, size, quantity, samples, remark: null));
-        }
-
-        foreach ((string contender, string failure) in _failures)
-        {
-            run.Add(Observe(contender, InodeProbe.MemoryScenario, inodes, Quantity.InodeMemory, [], failure));
-        }
-    }
-
-    private static Observation Observe(string contender, string scenario, long size, Quantity quantity, List<double> samples, string? remark)
+    private static Observation Observe(
+        string contender, string scenario, long size, (Quantity Quantity, double? Sample) found, string? remark = null)
     {
         bool isLookup = scenario == InodeProbe.LookupScenario;
-        string title = isLookup ? Text($"LOOKUP among {size:#,0} known inodes") : Text($"{size:#,0} inodes looked up");
-        return new Observation(BenchLevel.Daemon, scenario, title, new Conditions(Depth: isLookup ? 1 : 0, Size: size), contender, quantity, samples, remark);
+        return new Observation(
+            BenchLevel.Daemon,
+            scenario,
+            isLookup ? Text($"LOOKUP among {size:#,0} known inodes") : Text($"{size:#,0} inodes looked up"),
+            new Conditions(Depth: isLookup ? 1 : 0, Size: size),
+            contender,
+            found.Quantity,
+            found.Sample is { } sample ? [sample] : [],
+            remark);
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

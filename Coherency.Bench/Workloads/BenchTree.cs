@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Coherency.Bench.Workloads;
@@ -28,6 +27,7 @@ internal static class BenchTree
 
     public static readonly IReadOnlyList<byte[]> LinkNames = Names("link", Links);
 
+    public static readonly IReadOnlyList<byte[]> WalkFileNames = [.. FileNames.Take(WalkFiles)];
     public static readonly IReadOnlyList<byte[]> WalkNames = Names("walk", WalkDirectories);
 
     public static readonly IReadOnlyList<byte[]> IncludeNames = Names("include", IncludeDirectories);
@@ -53,50 +53,25 @@ internal static class BenchTree
         new Random(1).NextBytes(content);
         MakeFiles(root, "files", FileNames, content);
         MakeFiles(root, "cold", FileNames, []);
-        Directory.CreateDirectory(Path.Combine(root, "scratch"));
-        MakeLinks(Directory.CreateDirectory(Path.Combine(root, "links")).FullName);
+        MakeFiles(root, "scratch", [], []);
+        MakeFiles(root, "links", [], []);
+        foreach (byte[] name in LinkNames)
+            File.CreateSymbolicLink(Path.Combine(root, "links", Text(name)), "../files/file-0000");
         foreach (byte[] name in WalkNames)
-        {
-            MakeFiles(root, Path.Combine("walk", Text(name)), [.. FileNames.Take(WalkFiles)], content);
-        }
-
-        MakeIncludes(root, content);
-        MakeStream(root, content);
-    }
-
-    /// <summary>Header i is in directory i modulo their number, so that finding it takes as many misses.</summary>
-    private static void MakeIncludes(string root, byte[] content)
-    {
+            MakeFiles(root, Path.Combine("walk", Text(name)), WalkFileNames, content);
+        // Header i is in directory i modulo their number, so that finding it takes as many misses.
         for (int i = 0; i < IncludeDirectories; i++)
-        {
             MakeFiles(root, Text(IncludeNames[i]), [.. HeaderNames.Where((_, header) => header % IncludeDirectories == i)], content);
-        }
+        using FileStream stream = File.Create(Path.Combine(root, "stream"));
+        for (int written = 0; written < StreamBytes; written += FileBytes)
+            stream.Write(content);
     }
 
     private static void MakeFiles(string root, string directory, IReadOnlyList<byte[]> names, byte[] content)
     {
         string path = Directory.CreateDirectory(Path.Combine(root, directory)).FullName;
         foreach (byte[] name in names)
-        {
             File.WriteAllBytes(Path.Combine(path, Text(name)), content);
-        }
-    }
-
-    private static void MakeLinks(string path)
-    {
-        foreach (byte[] name in LinkNames)
-        {
-            File.CreateSymbolicLink(Path.Combine(path, Text(name)), "../files/file-0000");
-        }
-    }
-
-    private static void MakeStream(string root, byte[] content)
-    {
-        using FileStream stream = File.Create(Path.Combine(root, "stream"));
-        for (int written = 0; written < StreamBytes; written += FileBytes)
-        {
-            stream.Write(content);
-        }
     }
 
     private static byte[][] Names(string prefix, int count) =>

@@ -17,6 +17,9 @@ public readonly unsafe ref struct EntryName(byte* pointer, int length)
     /// <summary>Bytes without the NUL.</summary>
     public int Length { get; } = length;
 
+    // SAFETY: who makes a name has found its NUL, Length bytes on, in memory that nobody else writes to: the copy of a
+    // request's arguments, records of a directory, a pinned array. A call that is given a name keeps it no longer than
+    // it runs.
     public ReadOnlySpan<byte> Bytes => new(Pointer, Length);
 
     public bool IsDotOrDotDot => Bytes.SequenceEqual("."u8) || Bytes.SequenceEqual(".."u8);

@@ -5,7 +5,9 @@ namespace Coherency.Core.Fuse;
 /// <summary>Named maxima of the protocol layer, each with its reason.</summary>
 public static class FuseLimits
 {
-    /// <summary>Largest payload of READ and WRITE, in bytes: 256 pages, the kernel's own ceiling until 6.12 and a good size since.</summary>
+    /// <summary>
+    /// Largest payload of READ and WRITE, in bytes: 256 pages, the kernel's own ceiling until 6.12 and a good size since.
+    /// </summary>
     public const int PayloadBytesMax = 1 << 20;
 
     /// <summary><see cref="PayloadBytesMax"/> in pages, as FUSE_INIT counts it.</summary>

@@ -14,41 +14,41 @@ namespace Coherency.Core.Fuse;
 /// Instances are reused, so that a request allocates nothing. One thread at a time owns an instance: the one that received
 /// it, then the one that it was handed to. <see cref="FuseChannel.Complete"/> ends the ownership.
 /// </remarks>
-public unsafe class FuseRequest : IDisposable
+public unsafe class FuseRequest(FuseChannel channel) : IDisposable
 {
-    private readonly IoVec* _readable;
-    private readonly IoVec* _writable;
-    private readonly IoVec* _payload;
-    private readonly byte* _bodyCopy;
-    private readonly byte* _scratch;
+    private RequestBuffers? _buffers;
+    // SAFETY: the vectors and _body lie in _buffers, in _shrunk or, _body, in a message that the channel keeps. Shrink
+    // copies before it gives back, and Complete ends the request: what they point to afterwards nobody looks at until
+    // Reset and TryLoad have set them anew.
+    private byte* _shrunk;
+    private IoVec* _readable;
+    private IoVec* _writable;
+
+    /// <summary>The one room for a reply of a shrunk request that has no arguments; then <see cref="_writable"/> is null.</summary>
+    private IoVec _room;
     private byte* _body;
     private int _readableCount;
     private int _writableCount;
     private long _readableBytes;
     private long _writableBytes;
     private fuse_in_header _header;
+    private bool _isUnanswered;
 
-    public FuseRequest(FuseChannel channel)
-    {
-        Channel = channel;
-        nuint vectorBytes = (nuint)(FuseLimits.SegmentsMax * sizeof(IoVec));
-        byte* memory = (byte*)NativeMemory.Alloc((3 * vectorBytes) + FuseLimits.BodyBytesMax + 1 + FuseLimits.ScratchBytesMax);
-        _readable = (IoVec*)memory;
-        _writable = (IoVec*)(memory + vectorBytes);
-        _payload = (IoVec*)(memory + (2 * vectorBytes));
-        _scratch = memory + (3 * vectorBytes);
-        _bodyCopy = _scratch + FuseLimits.ScratchBytesMax;
-    }
-
-    ~FuseRequest() => NativeMemory.Free(_readable);
+    ~FuseRequest() => NativeMemory.Free(_shrunk);
 
     /// <summary>Where the request came from and its reply goes.</summary>
-    public FuseChannel Channel { get; }
+    public FuseChannel Channel => channel;
 
     /// <summary>The channel's own mark of this request (a descriptor index, say).</summary>
     public int Token { get; private set; }
 
-    /// <summary>When the daemon took it, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> has it; 0 when it is not timed. The transport says it.</summary>
+    /// <summary>How many requests the instance has been; for <see cref="IsUnanswered"/>.</summary>
+    public uint Generation { get; private set; }
+
+    /// <summary>
+    /// When the daemon took it, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> has it; 0 when it is not timed. The transport
+    /// says it.
+    /// </summary>
     public long ArrivedAt { get; set; }
 
     public FuseOpcode Opcode { get; private set; }
@@ -70,6 +70,8 @@ public unsafe class FuseRequest : IDisposable
     internal byte* Body => _body;
 
     /// <summary>Extensions (security contexts, groups) after the arguments, in memory that the client cannot change.</summary>
+    // SAFETY: TryLoadBody found both lengths together behind _body. Only what has been loaded is asked for its
+    // extensions.
     public ReadOnlySpan<byte> Extensions => new(_body + BodyLength, ExtensionLength);
 
     private int ExtensionLength { get; set; }
@@ -81,18 +83,31 @@ public unsafe class FuseRequest : IDisposable
     public long ReplyCapacity => _writableBytes - sizeof(fuse_out_header);
 
     /// <summary>The daemon's own memory to build a reply in.</summary>
-    public Span<byte> Scratch => new(_scratch, FuseLimits.ScratchBytesMax);
+    // SAFETY: RequestBuffers has so many bytes there, which stay until the request is answered or shrunk.
+    public Span<byte> Scratch => new(Buffers.Scratch, FuseLimits.ScratchBytesMax);
+
+    /// <summary>It holds <see cref="RequestBuffers"/>: it was not <see cref="Shrink">shrunk</see>, or has needed some since.</summary>
+    public bool HasBuffers => _buffers is not null;
+
+    private RequestBuffers Buffers => _buffers ??= Channel.RentBuffers();
 
     /// <summary>Forgets the previous request.</summary>
     public void Reset(int token)
     {
         Token = token;
+        Generation++;
+        _isUnanswered = true;
+        _readable = Buffers.Readable;
+        _writable = Buffers.Writable;
         _readableCount = 0;
         _writableCount = 0;
         _readableBytes = 0;
         _writableBytes = 0;
         _header = default;
     }
+
+    /// <summary>Does the instance still stand for the request of that <see cref="Generation"/>, which has got no answer?</summary>
+    public bool IsUnanswered(uint generation) => _isUnanswered && Generation == generation;
 
     /// <summary>Adds a piece of the request; false when there are too many.</summary>
     public bool TryAddReadable(byte* start, uint length)
@@ -102,6 +117,8 @@ public unsafe class FuseRequest : IDisposable
             return false;
         }
 
+        // SAFETY: the vector has SegmentsMax places, of which one was found to be left. That the piece is memory, and
+        // stays until Complete, is the transport's: Virtqueue.TryAddBuffer, FuseDeviceRequest.Begin.
         _readable[_readableCount++] = new IoVec(start, length);
         _readableBytes += length;
         return true;
@@ -115,6 +132,7 @@ public unsafe class FuseRequest : IDisposable
             return false;
         }
 
+        // SAFETY: as in TryAddReadable.
         _writable[_writableCount++] = new IoVec(start, length);
         _writableBytes += length;
         return true;
@@ -159,18 +177,39 @@ public unsafe class FuseRequest : IDisposable
     public IoVec* PayloadSource(out int count)
     {
         count = Slice(_readable, _readableCount, sizeof(fuse_in_header) + BodyLength, PayloadLength);
-        return _payload;
+        return Buffers.Payload;
     }
 
     /// <summary>Room for <paramref name="bytes"/> of a reply's data, in the client's memory; less when there is less.</summary>
     public IoVec* PayloadTarget(long bytes, out int count)
     {
         count = Slice(_writable, _writableCount, sizeof(fuse_out_header), Math.Min(bytes, ReplyCapacity));
-        return _payload;
+        return Buffers.Payload;
     }
 
     /// <summary>Answers with a failure.</summary>
     public void ReplyError(Errno error) => Reply(-(int)error, default);
+
+    /// <summary>
+    /// Answers a request of which not all could be found: no answer at all would look like success where the client has zeroed the
+    /// room for one.
+    /// </summary>
+    public void Reject(Errno error)
+    {
+        if (_readableBytes >= sizeof(fuse_in_header))
+        {
+            CopyOut(0, MemoryMarshal.AsBytes(new Span<fuse_in_header>(ref _header)));
+        }
+
+        if (ReplyCapacity >= 0)
+        {
+            ReplyError(error);
+        }
+        else
+        {
+            CompleteWithoutReply();
+        }
+    }
 
     /// <summary>Answers with nothing but success.</summary>
     public void ReplySuccess() => Reply(0, default);
@@ -187,17 +226,61 @@ public unsafe class FuseRequest : IDisposable
     {
         if (TryWriteHeader(0, bytes))
         {
-            Channel.Complete(this, sizeof(fuse_out_header) + (int)bytes);
+            Complete(sizeof(fuse_out_header) + (int)bytes);
+        }
+    }
+
+    /// <summary>Its arguments have been taken and are not asked for again: if it waits, it needs no memory for them.</summary>
+    public void DropArguments()
+    {
+        _readableCount = 0;
+        BodyLength = 0;
+        ExtensionLength = 0;
+        PayloadLength = 0;
+    }
+
+    /// <summary>
+    /// Gives up what a request that waits does not need. It can be carried out all the same, and shrunk again if it has to wait on.
+    /// Its arguments lie in the daemon's memory.
+    /// </summary>
+    public void Shrink()
+    {
+        if (_readableCount == 0 && _writableCount == 1)
+        {
+            // Again, it stands there already.
+            _room = _writable is null ? _room : _writable[0];
+            _writable = null;
+        }
+        else if (_shrunk is null)
+        {
+            int vectorBytes = (_readableCount + _writableCount) * sizeof(IoVec);
+            int bodyBytes = BodyLength + ExtensionLength;
+            // SAFETY: room for both vectors and the body, of which there is at least the byte that the pointer to it names.
+            _shrunk = (byte*)NativeMemory.Alloc((nuint)(vectorBytes + bodyBytes + 1));
+            IoVec* vectors = (IoVec*)_shrunk;
+            new ReadOnlySpan<IoVec>(_readable, _readableCount).CopyTo(new Span<IoVec>(vectors, _readableCount));
+            new ReadOnlySpan<IoVec>(_writable, _writableCount).CopyTo(new Span<IoVec>(vectors + _readableCount, _writableCount));
+            new ReadOnlySpan<byte>(_body, bodyBytes).CopyTo(new Span<byte>(_shrunk + vectorBytes, bodyBytes));
+            _readable = vectors;
+            _writable = vectors + _readableCount;
+            _body = _shrunk + vectorBytes;
+        }
+
+        if (_buffers is { } buffers)
+        {
+            _buffers = null;
+            Channel.ReturnBuffers(buffers);
         }
     }
 
     /// <summary>Ends a request that takes no reply (FORGET).</summary>
-    public void CompleteWithoutReply() => Channel.Complete(this, 0);
+    public void CompleteWithoutReply() => Complete(0);
 
     public void Dispose()
     {
         GC.SuppressFinalize(this);
-        NativeMemory.Free(_readable);
+        _buffers?.Dispose();
+        NativeMemory.Free(_shrunk);
     }
 
     private bool TryLoadBody(bool isPrivate, ref Errno error, out string? problem)
@@ -211,12 +294,15 @@ public unsafe class FuseRequest : IDisposable
 
         if (isPrivate && _readableCount == 1)
         {
+            // SAFETY: the one piece has _readableBytes, of which TryLoad found the header's to be there, and stays as
+            // it is.
             _body = _readable[0].Base + sizeof(fuse_in_header);
         }
         else if (length <= FuseLimits.BodyBytesMax)
         {
-            _body = _bodyCopy;
-            CopyOut(sizeof(fuse_in_header), new Span<byte>(_bodyCopy, (int)length));
+            // SAFETY: the buffers have BodyBytesMax there, which the length was found not to exceed.
+            _body = Buffers.Body;
+            CopyOut(sizeof(fuse_in_header), new Span<byte>(_body, (int)length));
         }
         else
         {
@@ -239,6 +325,8 @@ public unsafe class FuseRequest : IDisposable
     }
 
     /// <summary>Copies bytes of the request, each exactly once, to the daemon's own memory.</summary>
+    // SAFETY: callers have found offset and target together to be within _readableBytes, the sum of the vectors. A
+    // guest may change the bytes while they are copied: only the copy is judged.
     private void CopyOut(long offset, Span<byte> target)
     {
         int i = 0;
@@ -258,8 +346,11 @@ public unsafe class FuseRequest : IDisposable
         }
     }
 
+    // SAFETY: each part lies within the vector that it is of, and Payload has room for as many as there can be,
+    // SegmentsMax.
     private int Slice(IoVec* source, int count, long skip, long bytes)
     {
+        IoVec* payload = Buffers.Payload;
         int n = 0;
         for (int i = 0; i < count && bytes > 0; i++)
         {
@@ -271,7 +362,7 @@ public unsafe class FuseRequest : IDisposable
             }
 
             long part = Math.Min(length - skip, bytes);
-            _payload[n++] = new IoVec(source[i].Base + skip, (nuint)part);
+            payload[n++] = new IoVec(source[i].Base + skip, (nuint)part);
             bytes -= part;
             skip = 0;
         }
@@ -287,7 +378,19 @@ public unsafe class FuseRequest : IDisposable
         }
 
         CopyIn(sizeof(fuse_out_header), body);
-        Channel.Complete(this, sizeof(fuse_out_header) + body.Length);
+        Complete(sizeof(fuse_out_header) + body.Length);
+    }
+
+    private void Complete(int bytes)
+    {
+        _isUnanswered = false;
+        if (_shrunk is not null)
+        {
+            NativeMemory.Free(_shrunk);
+            _shrunk = null;
+        }
+
+        Channel.Complete(this, bytes);
     }
 
     private bool TryWriteHeader(int error, long bodyBytes)
@@ -295,7 +398,7 @@ public unsafe class FuseRequest : IDisposable
         if (bodyBytes > ReplyCapacity)
         {
             Channel.ReportNoRoom(this, bodyBytes);
-            Channel.Complete(this, 0);
+            Complete(0);
             return false;
         }
 
@@ -304,16 +407,18 @@ public unsafe class FuseRequest : IDisposable
         return true;
     }
 
+    // SAFETY: TryWriteHeader found header and body together to be within _writableBytes, the sum of the vectors.
     private void CopyIn(long offset, ReadOnlySpan<byte> source)
     {
         int i = 0;
         while (!source.IsEmpty)
         {
-            long length = (long)_writable[i].Length;
+            IoVec room = _writable is null ? _room : _writable[i];
+            long length = (long)room.Length;
             if (offset < length)
             {
                 int n = (int)Math.Min(length - offset, source.Length);
-                source[..n].CopyTo(new Span<byte>(_writable[i].Base + offset, n));
+                source[..n].CopyTo(new Span<byte>(room.Base + offset, n));
                 source = source[n..];
                 offset += n;
             }

@@ -10,6 +10,8 @@ namespace Coherency.Core.Fuse;
 /// </summary>
 public unsafe ref struct FuseRequestReader(FuseRequest request)
 {
+    // SAFETY: BodyLength bytes that the client cannot change (FuseRequest.TryLoad) and that stay while the request is
+    // carried out. Each read finds in Remaining what it takes before it moves on; none asks for an alignment.
     private readonly byte* _end = request.Body + request.BodyLength;
     private byte* _position = request.Body;
 
@@ -52,15 +54,11 @@ public unsafe ref struct FuseRequestReader(FuseRequest request)
     /// Reads the name of a directory entry: 1 to 255 bytes (ENAMETOOLONG), no slash, neither "." nor ".." (EINVAL). A NUL ends
     /// it, so it holds none.
     /// </summary>
-    public bool TryReadEntryName(out EntryName name)
-    {
-        if (!TryReadString(EntryName.BytesMax, out name))
-        {
-            return false;
-        }
+    public bool TryReadEntryName(out EntryName name) => TryReadLookupName(out name) && !name.IsDotOrDotDot;
 
-        return name.Length > 0 && !name.IsDotOrDotDot && name.Bytes.IndexOf((byte)'/') < 0;
-    }
+    /// <summary>The same for LOOKUP, which takes "." and "..", too: of an inode itself, and of what it is in.</summary>
+    public bool TryReadLookupName(out EntryName name) =>
+        TryReadString(EntryName.BytesMax, out name) && name.Length > 0 && name.Bytes.IndexOf((byte)'/') < 0;
 
     /// <summary>Reads a NUL-terminated string of at most <paramref name="bytesMax"/> bytes (ENAMETOOLONG).</summary>
     public bool TryReadString(int bytesMax, out EntryName text)

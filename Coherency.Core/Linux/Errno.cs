@@ -45,6 +45,9 @@ public enum Errno
     ENODATA = 61,
     EPROTO = 71,
     EOVERFLOW = 75,
+
+    /// <summary>To be started again; it stays within the daemon.</summary>
+    ERESTART = 85,
     EOPNOTSUPP = 95,
     EADDRINUSE = 98,
     ECONNABORTED = 103,

@@ -11,7 +11,8 @@ public sealed unsafe class EventFd : IDisposable
     public int Fd => _fd;
 
     /// <exception cref="LinuxException">No descriptor is left.</exception>
-    public static EventFd Create() => new(LinuxException.Check(Libc.EventFd(0, EventFlags.EFD_CLOEXEC | EventFlags.EFD_NONBLOCK), "eventfd"));
+    public static EventFd Create() =>
+        new(LinuxException.Check(Libc.EventFd(0, EventFlags.EFD_CLOEXEC | EventFlags.EFD_NONBLOCK), "eventfd"));
 
     /// <summary>Rings. A full counter means that it rings already.</summary>
     public void Signal()
@@ -20,11 +21,11 @@ public sealed unsafe class EventFd : IDisposable
         _ = Libc.Write(_fd, &one, sizeof(ulong));
     }
 
-    /// <summary>Takes the rings that came so far.</summary>
-    public void Drain()
+    /// <summary>Takes the rings that came so far; false when there were none.</summary>
+    public bool Drain()
     {
         ulong count;
-        _ = Libc.Read(_fd, &count, sizeof(ulong));
+        return Libc.Read(_fd, &count, sizeof(ulong)) == sizeof(ulong);
     }
 
     public void Dispose()

@@ -11,10 +11,12 @@ public static unsafe partial class Libc
 
     public static int EpollCreate() => Result(epoll_create1(EventFlags.EPOLL_CLOEXEC));
 
-    public static int EpollControl(int epollFd, int operation, int fd, epoll_event* change) => Result(epoll_ctl(epollFd, operation, fd, change));
+    public static int EpollControl(int epollFd, int operation, int fd, epoll_event* change) =>
+        Result(epoll_ctl(epollFd, operation, fd, change));
 
     /// <summary>Waits for events; <paramref name="timeoutMs"/> -1 waits for ever.</summary>
-    public static int EpollWait(int epollFd, epoll_event* events, int count, int timeoutMs) => Result(epoll_wait(epollFd, events, count, timeoutMs));
+    public static int EpollWait(int epollFd, epoll_event* events, int count, int timeoutMs) =>
+        Result(epoll_wait(epollFd, events, count, timeoutMs));
 
     public static int FanotifyInit(uint flags, uint eventFlags) => Result(fanotify_init(flags, eventFlags));
 

@@ -7,17 +7,24 @@ namespace Coherency.Core.Linux;
 /// itself does: <c>ToErrno()</c> tells. Paths are NUL-terminated bytes: file names on Linux are not text.
 /// All P/Invokes of the project stand in the files of this class, each entry point once.
 /// </summary>
+// SAFETY (all files of this class): the kernel reads and writes what it is given. Callers see to it that paths and
+// names end with a NUL, that buffers have the bytes they say, and that nothing moves or goes before the call returns. A
+// struct that is filled in here is pinned, and as long as the kernel's (Coherency.Tests/Layout).
 public static unsafe partial class Libc
 {
     private static int Result(int value) => value >= 0 ? value : -Marshal.GetLastPInvokeError();
 
     private static long Result(long value) => value >= 0 ? value : -Marshal.GetLastPInvokeError();
 
-    public static int OpenAt(int dirFd, byte* path, int flags, uint mode = 0) => Result(openat(dirFd, path, flags | OpenFlags.O_CLOEXEC, mode));
+    public static int OpenAt(int dirFd, byte* path, int flags, uint mode = 0) =>
+        Result(openat(dirFd, path, flags | OpenFlags.O_CLOEXEC, mode));
 
     public static int Close(int fd) => Result(close(fd));
 
     public static int Dup(int fd) => Result(fcntl(fd, FDupFdCloExec, 0));
+
+    /// <summary>Makes a descriptor mean what another one does, in one step: what it meant before is closed.</summary>
+    public static int Replace(int fd, int by) => Result(dup3(by, fd, OpenFlags.O_CLOEXEC));
 
     public static int NameToHandleAt(int dirFd, byte* path, file_handle* handle, int* mountId, int flags) =>
         Result(name_to_handle_at(dirFd, path, handle, mountId, flags));
@@ -70,9 +77,11 @@ public static unsafe partial class Libc
 
     public static long Write(int fd, void* buffer, nuint length) => Result(write(fd, buffer, length));
 
-    public static long PReadV2(int fd, IoVec* vectors, int count, long offset, int flags) => Result(preadv2(fd, vectors, count, offset, flags));
+    public static long PReadV2(int fd, IoVec* vectors, int count, long offset, int flags) =>
+        Result(preadv2(fd, vectors, count, offset, flags));
 
-    public static long PWriteV2(int fd, IoVec* vectors, int count, long offset, int flags) => Result(pwritev2(fd, vectors, count, offset, flags));
+    public static long PWriteV2(int fd, IoVec* vectors, int count, long offset, int flags) =>
+        Result(pwritev2(fd, vectors, count, offset, flags));
 
     public static int Fcntl(int fd, int command, nint argument) => Result(fcntl(fd, command, argument));
 
@@ -86,6 +95,25 @@ public static unsafe partial class Libc
 
     public static int Flock(int fd, int operation) => Result(flock_(fd, operation));
 
+    /// <summary>FS_IOC_GETFLAGS (ioctl_iflags(2)); ENOTTY where a file system has no such flags.</summary>
+    public static int GetInodeFlags(int fd, out uint flags)
+    {
+        // The kernel writes an int, whatever the request's number says.
+        fixed (uint* p = &flags)
+        {
+            return Result(ioctl(fd, IoctlFlags.FS_IOC_GETFLAGS, p));
+        }
+    }
+
+    /// <summary>XFS_IOC_FSGEOMETRY_V1 (ioctl_xfs_fsgeometry(2)) of any file or directory on XFS.</summary>
+    public static int GetXfsGeometry(int fd, out xfs_fsop_geom_v1 geometry)
+    {
+        fixed (xfs_fsop_geom_v1* p = &geometry)
+        {
+            return Result(ioctl(fd, IoctlFlags.XFS_IOC_FSGEOMETRY_V1, p));
+        }
+    }
+
     private const int FDupFdCloExec = 1030;
 
     [LibraryImport("libc", SetLastError = true)]
@@ -93,6 +121,9 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int close(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int dup3(int oldfd, int newfd, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int name_to_handle_at(int dirfd, byte* path, file_handle* handle, int* mountId, int flags);
@@ -150,6 +181,9 @@ public static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fcntl(int fd, int command, nint argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(int fd, nuint request, void* argument);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int flock_(int fd, int operation);

@@ -9,6 +9,7 @@ public static unsafe partial class Libc
     {
         nint address = mmap(0, length, protection, flags, fd, offset);
         errno = address == -1 ? (Errno)Marshal.GetLastPInvokeError() : Errno.None;
+        // SAFETY: a number of the kernel's that is not -1 is where so many bytes, up to a page, are mapped now.
         return address == -1 ? null : (byte*)address;
     }
 

@@ -19,6 +19,7 @@ public static unsafe partial class Libc
     public static int GetCapabilities(out ulong effective, out ulong permitted, out ulong inheritable)
     {
         __user_cap_header_struct header = new() { version = CapabilityVersion3 };
+        // SAFETY: version 3 of the call has two structs of three words (capget(2)).
         uint* data = stackalloc uint[6];
         int result = Result((int)syscall(SysCapGet, (nint)(&header), (nint)data, 0, 0));
         effective = data[0] | ((ulong)data[3] << 32);
@@ -39,6 +40,9 @@ public static unsafe partial class Libc
         return Result((int)syscall(SysCapSet, (nint)(&header), (nint)data, 0, 0));
     }
 
+    /// <summary>The number that the kernel has for this thread.</summary>
+    public static int GetThreadId() => gettid();
+
     /// <summary>Gives this thread attributes of its own, such as its umask with CLONE_FS.</summary>
     public static int Unshare(int flags) => Result(unshare(flags));
 
@@ -54,13 +58,33 @@ public static unsafe partial class Libc
     /// <summary>Does nothing for that long, or until a signal comes; shorter than <see cref="Thread.Sleep(int)"/> can.</summary>
     public static void Rest(TimeSpan duration)
     {
-        timespec time = new() { tv_sec = duration.Ticks / TimeSpan.TicksPerSecond, tv_nsec = duration.Ticks % TimeSpan.TicksPerSecond * 100 };
+        timespec time = new()
+        {
+            tv_sec = duration.Ticks / TimeSpan.TicksPerSecond,
+            tv_nsec = duration.Ticks % TimeSpan.TicksPerSecond * 100,
+        };
         _ = nanosleep(&time, null);
     }
+
+    /// <summary>Says what happens at a signal, in all threads; a null leaves it, or the answer, out.</summary>
+    public static int SignalAction(int signal, sigaction* action, sigaction* previous) => Result(sigaction_(signal, action, previous));
 
     public static uint GetEUid() => geteuid();
 
     public static uint GetEGid() => getegid();
+
+    /// <summary>The id of a group, by getgrnam(3), which looks where the host's name service says; false when there is none.</summary>
+    /// <param name="name">NUL-terminated.</param>
+    public static bool TryGetGroup(byte* name, out uint gid)
+    {
+        // SAFETY: struct group has two pointers, then gr_gid; libc keeps it until the next call.
+        byte* group = getgrnam(name);
+        gid = group is null ? 0 : *(uint*)(group + (2 * sizeof(nint)));
+        return group is not null;
+    }
+
+    /// <summary>Takes a capability out of this thread's bounding set: a program that it starts cannot have it (capabilities(7)).</summary>
+    public static int DropFromBoundingSet(int capability) => Result(prctl(PrCapBSetDrop, (nuint)capability, 0, 0, 0));
 
     public static int GetResourceLimit(int resource, out rlimit limit)
     {
@@ -97,16 +121,21 @@ public static unsafe partial class Libc
         }
     }
 
-    public static int Mount(byte* source, byte* target, byte* type, ulong flags, byte* data) => Result(mount(source, target, type, flags, data));
+    public static int Mount(byte* source, byte* target, byte* type, ulong flags, byte* data) =>
+        Result(mount(source, target, type, flags, data));
 
     public static int Unmount(byte* target, int flags) => Result(umount2(target, flags));
 
     private const int SchedFifo = 1;
+    private const int PrCapBSetDrop = 24;
     private const int SysSetGroups = 116;
     private const int SysCapGet = 125;
     private const int SysCapSet = 126;
     private const int SysFChmodAt2 = 452;
     private const uint CapabilityVersion3 = 0x20080522;
+
+    [LibraryImport("libc")]
+    private static partial int gettid();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial long syscall(long number, nint a, nint b, nint c, nint d);
@@ -126,11 +155,20 @@ public static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     private static partial int sched_setscheduler(int pid, int policy, int* priority);
 
+    [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    private static partial int sigaction_(int signal, sigaction* action, sigaction* previous);
+
     [LibraryImport("libc")]
     private static partial uint geteuid();
 
     [LibraryImport("libc")]
     private static partial uint getegid();
+
+    [LibraryImport("libc")]
+    private static partial byte* getgrnam(byte* name);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int prctl(int option, nuint a, nuint b, nuint c, nuint d);
 
     [LibraryImport("libc")]
     private static partial int clock_getcpuclockid(int processId, int* clock);

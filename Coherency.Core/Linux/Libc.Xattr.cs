@@ -8,7 +8,8 @@ public static unsafe partial class Libc
 
     public static long ListXattr(byte* path, byte* list, nuint size) => Result(listxattr(path, list, size));
 
-    public static int SetXattr(byte* path, byte* name, void* value, nuint size, int flags) => Result(setxattr(path, name, value, size, flags));
+    public static int SetXattr(byte* path, byte* name, void* value, nuint size, int flags) =>
+        Result(setxattr(path, name, value, size, flags));
 
     public static int RemoveXattr(byte* path, byte* name) => Result(removexattr(path, name));
 

@@ -92,6 +92,32 @@ public unsafe struct statfs
     public fixed long f_spare[4];
 }
 
+/// <summary>struct xfs_fsop_geom_v1 of XFS_IOC_FSGEOMETRY_V1; sizes and counts in blocks unless the name says otherwise.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 112)]
+public unsafe struct xfs_fsop_geom_v1
+{
+    public uint blocksize;
+    public uint rtextsize;
+    public uint agblocks;
+    public uint agcount;
+    public uint logblocks;
+    public uint sectsize;
+    public uint inodesize;
+    public uint imaxpct;
+    public ulong datablocks;
+    public ulong rtblocks;
+    public ulong rtextents;
+    public ulong logstart;
+    public fixed byte uuid[16];
+    public uint sunit;
+    public uint swidth;
+    public int version;
+    public uint flags;
+    public uint logsectsize;
+    public uint rtsectsize;
+    public uint dirblocksize;
+}
+
 /// <summary>struct file_handle with room for the largest handle (MAX_HANDLE_SZ).</summary>
 [StructLayout(LayoutKind.Sequential, Size = 136)]
 public unsafe struct file_handle
@@ -149,6 +175,16 @@ public struct inotify_event
     public uint len;
 }
 
+/// <summary>struct sigaction, as libc has it.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 152)]
+public unsafe struct sigaction
+{
+    public nint sa_sigaction;
+    public fixed ulong sa_mask[16];
+    public int sa_flags;
+    public nint sa_restorer;
+}
+
 /// <summary>struct pollfd.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 8)]
 public struct pollfd
@@ -196,6 +232,25 @@ public unsafe struct sockaddr_un
 
     public ushort sun_family;
     public fixed byte sun_path[PathMax];
+
+    /// <summary>The address of a path; false when the path and its NUL do not fit.</summary>
+    public static bool TryMake(string path, out sockaddr_un address)
+    {
+        address = new sockaddr_un { sun_family = SocketFlags.AF_UNIX };
+        int bytes = System.Text.Encoding.UTF8.GetByteCount(path);
+        if (bytes is 0 or >= PathMax)
+        {
+            return false;
+        }
+
+        // SAFETY: the path and its NUL were found to fit into sun_path, which is zeroed.
+        fixed (byte* start = address.sun_path)
+        {
+            System.Text.Encoding.UTF8.GetBytes(path, new Span<byte>(start, PathMax));
+        }
+
+        return true;
+    }
 }
 
 /// <summary>struct rlimit.</summary>

@@ -40,6 +40,15 @@ public static unsafe class VersionTableLayout
     /// </summary>
     public static ReadOnlySpan<byte> ReportAttributePrefix => "trusted.coherency.report."u8;
 
+    /// <summary>Of any inode: its handle, for a client to keep longer than the inode's node id (COHERENCY_HANDLE_XATTR).</summary>
+    public static ReadOnlySpan<byte> HandleAttribute => "trusted.coherency.handle"u8;
+
+    /// <summary>
+    /// Of a mount's root, before such a handle in lower-case hexadecimal digits: asking for it answers the node id that the inode
+    /// has now, 8 bytes, little-endian (COHERENCY_BY_HANDLE_XATTR).
+    /// </summary>
+    public static ReadOnlySpan<byte> ByHandleAttributePrefix => "trusted.coherency.handle."u8;
+
     public static bool IsSlotCount(long count) =>
         count is >= VersionTableConstants.SlotsMin and <= VersionTableConstants.SlotsMax && BitOperations.IsPow2(count);
 
@@ -51,8 +60,12 @@ public static unsafe class VersionTableLayout
 
     /// <summary>Says what is wrong with a header; null when a reader may use the table.</summary>
     /// <param name="memoryBytes">Bytes of the memory that it was found in.</param>
-    public static string? FindProblem(coherency_table_header* header, long memoryBytes)
+    /// <param name="slotCount">What was judged: the header may say something else the next time it is asked.</param>
+    // SAFETY: header is the beginning of memoryBytes mapped bytes, which are found to be enough for one before it is
+    // looked at. Others may write to them: what is used later is read once and returned.
+    public static string? FindProblem(coherency_table_header* header, long memoryBytes, out long slotCount)
     {
+        slotCount = 0;
         if (memoryBytes < VersionTableConstants.HeaderBytes)
         {
             return $"{memoryBytes} bytes are too few for a version table";
@@ -65,28 +78,32 @@ public static unsafe class VersionTableLayout
 
         if (header->layout != VersionTableConstants.Layout || header->header_bytes != VersionTableConstants.HeaderBytes)
         {
-            return $"its layout is {header->layout} with a header of {header->header_bytes} bytes, only {VersionTableConstants.Layout} is known";
+            return $"its layout is {header->layout} with a header of {header->header_bytes} bytes, only {VersionTableConstants.Layout} " +
+                "is known";
         }
 
-        ulong slots = header->slot_count;
-        if (!IsSlotCount((long)slots) || UsedBytes((long)slots) > memoryBytes)
+        slotCount = (long)Volatile.Read(ref header->slot_count);
+        if (!IsSlotCount(slotCount) || UsedBytes(slotCount) > memoryBytes)
         {
-            return $"its header speaks of {slots} slots, which {memoryBytes} bytes do not hold";
+            return $"its header speaks of {(ulong)slotCount} slots, which {memoryBytes} bytes do not hold";
         }
 
         return HasZeroReserve(header) ? null : "its header has bytes set that must be zero";
     }
 
     /// <summary>The tag without the zeros behind it.</summary>
+    // SAFETY: callers have a whole header mapped (FindProblem). Copied first: a decoder must not see its bytes change.
     public static string ReadTag(coherency_table_header* header)
     {
-        ReadOnlySpan<byte> tag = new(header->tag, VersionTableConstants.TagBytes);
+        Span<byte> tag = stackalloc byte[VersionTableConstants.TagBytes];
+        new ReadOnlySpan<byte>(header->tag, VersionTableConstants.TagBytes).CopyTo(tag);
         int end = tag.IndexOf((byte)0);
         return Encoding.UTF8.GetString(end < 0 ? tag : tag[..end]);
     }
 
     private static bool HasZeroReserve(coherency_table_header* header)
     {
+        // SAFETY: a copy of the whole header, on the stack; the spans are of that.
         coherency_table_header rest = *header;
         rest.magic = rest.slot_count = rest.root_key = rest.instance_id = 0;
         rest.layout = rest.header_bytes = rest.heartbeat_bound_ms = 0;

@@ -16,6 +16,10 @@ internal sealed unsafe class VersionTableMemory : IDisposable
     private readonly SafeFileHandle _file;
     private readonly MemoryMappedFile _mapping;
     private readonly MemoryMappedViewAccessor _view;
+    private readonly int _guard = -1;
+    // SAFETY: the view's first byte, at a page, mapped until Dispose. The file has Bytes: at least a header
+    // (MapForReading), or header and slots (Map). Where somebody else who can write to it, a VMM that it was given to say,
+    // makes it shorter, MissingPages puts other pages there; of a table that is read, its writer is trusted not to.
     private readonly byte* _start;
 
     private VersionTableMemory(SafeFileHandle file, long bytes, MemoryMappedFileAccess access)
@@ -25,7 +29,16 @@ internal sealed unsafe class VersionTableMemory : IDisposable
         _mapping = MemoryMappedFile.CreateFromFile(file, null, bytes, access, HandleInheritability.None, leaveOpen: true);
         _view = _mapping.CreateViewAccessor(0, bytes, access);
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        if (access == MemoryMappedFileAccess.ReadWrite)
+        {
+            _guard = MissingPages.Guard(_start, (nuint)bytes, () => Lost?.Invoke());
+        }
     }
+
+    /// <summary>
+    /// On another thread: somebody has made the file shorter under the writer, which goes on in memory that nobody else sees.
+    /// </summary>
+    public event Action? Lost;
 
     public long Bytes { get; }
 
@@ -53,7 +66,8 @@ internal sealed unsafe class VersionTableMemory : IDisposable
         {
             if (Libc.Flock((int)file.DangerousGetHandle(), LockFlags.LOCK_EX | LockFlags.LOCK_NB) < 0)
             {
-                throw new VersionTableException($"{path} is the version table of another daemon that runs: give this one another place (--table-dir)");
+                throw new VersionTableException(
+                    $"{path} is the version table of another daemon that runs: give this one another place (--table-dir)");
             }
 
             CheckIsOurs(file, path, slotCount);
@@ -89,6 +103,7 @@ internal sealed unsafe class VersionTableMemory : IDisposable
 
     public void Dispose()
     {
+        MissingPages.Release(_guard);
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _mapping.Dispose();
@@ -102,7 +117,8 @@ internal sealed unsafe class VersionTableMemory : IDisposable
             int fd = Libc.OpenAt(OpenFlags.AT_FDCWD, bytes, flags, FileMode);
             return fd >= 0
                 ? new SafeFileHandle(fd, ownsHandle: true)
-                : throw new VersionTableException($"cannot open the version table {path}: {Marshal.GetPInvokeErrorMessage((int)fd.ToErrno())}");
+                : throw new VersionTableException(
+                    $"cannot open the version table {path}: {Marshal.GetPInvokeErrorMessage((int)fd.ToErrno())}");
         }
     }
 
@@ -111,7 +127,8 @@ internal sealed unsafe class VersionTableMemory : IDisposable
         statx attributes;
         fixed (byte* self = "\0"u8)
         {
-            int result = Libc.Statx((int)file.DangerousGetHandle(), self, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out attributes);
+            int result = Libc.Statx(
+                (int)file.DangerousGetHandle(), self, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out attributes);
             LinuxException.Check(result, "statx");
         }
 
@@ -124,7 +141,8 @@ internal sealed unsafe class VersionTableMemory : IDisposable
         if (attributes.stx_size != 0 && (long)attributes.stx_size != wanted)
         {
             throw new VersionTableException(
-                $"{path} has {attributes.stx_size} bytes, a table of {slotCount} slots has {wanted}: remove it once no guest uses it, or give the --table-slots that it was made with");
+                $"{path} has {attributes.stx_size} bytes, a table of {slotCount} slots has {wanted}: remove it once no guest uses it, " +
+                "or give the --table-slots that it was made with");
         }
     }
 
@@ -136,7 +154,8 @@ internal sealed unsafe class VersionTableMemory : IDisposable
         result = result < 0 ? result : Libc.Fallocate(fd, 0, 0, VersionTableLayout.UsedBytes(slotCount));
         if (result < 0)
         {
-            throw new VersionTableException($"no room for the version table {name}: {Marshal.GetPInvokeErrorMessage((int)result.ToErrno())}");
+            throw new VersionTableException(
+                $"no room for the version table {name}: {Marshal.GetPInvokeErrorMessage((int)result.ToErrno())}");
         }
 
         return new VersionTableMemory(file, VersionTableLayout.MemoryBytes(slotCount), MemoryMappedFileAccess.ReadWrite);

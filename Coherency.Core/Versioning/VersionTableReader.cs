@@ -21,6 +21,8 @@ public readonly record struct VersionSample(ulong Epoch, ulong Slot)
 public sealed unsafe class VersionTableReader : IDisposable
 {
     private readonly VersionTableMemory _memory;
+    // SAFETY: FindProblem found header and slots to be within the memory. _mask is of the count that it judged, which
+    // is not read again, and reduces every index. Who uses a reader is done before it is disposed (TableWatch.Dispose).
     private readonly coherency_table_header* _header;
     private readonly ulong* _slots;
     private readonly ulong _mask;
@@ -29,7 +31,7 @@ public sealed unsafe class VersionTableReader : IDisposable
     {
         _memory = memory;
         _header = memory.Header;
-        string? problem = VersionTableLayout.FindProblem(_header, memory.Bytes);
+        string? problem = VersionTableLayout.FindProblem(_header, memory.Bytes, out long slotCount);
         if (problem is not null)
         {
             memory.Dispose();
@@ -37,7 +39,7 @@ public sealed unsafe class VersionTableReader : IDisposable
         }
 
         _slots = memory.Slots;
-        _mask = _header->slot_count - 1;
+        _mask = (ulong)slotCount - 1;
         Tag = VersionTableLayout.ReadTag(_header);
     }
 

@@ -22,6 +22,10 @@ public sealed unsafe class VersionTableWriter : IDisposable
     private const ulong EpochWrapMask = 0xFFFF;
 
     private readonly VersionTableMemory _memory;
+    // SAFETY: the memory was made for a header and SlotCount slots, a power of two (Check, VersionTableMemory.Map).
+    // _mask is of that, not of the header, which a guest may write to, and reduces every index. Whoever looks here is
+    // done before the memory goes: CoherentShares.Dispose ends heartbeat and watchers, TableView.Dispose waits for
+    // changes, TableMoves.Dispose for looks.
     private readonly coherency_table_header* _header;
     private readonly ulong* _slots;
     private readonly ulong _mask;
@@ -57,6 +61,13 @@ public sealed unsafe class VersionTableWriter : IDisposable
         Flags = VersionTableFlags.None;
         MoveEpoch();
         Volatile.Write(ref _header->magic, VersionTableConstants.Magic);
+    }
+
+    /// <inheritdoc cref="VersionTableMemory.Lost"/>
+    public event Action? Lost
+    {
+        add => _memory.Lost += value;
+        remove => _memory.Lost -= value;
     }
 
     /// <summary>The descriptor of the memory, for a VMM to map; stays the writer's.</summary>
@@ -110,10 +121,11 @@ public sealed unsafe class VersionTableWriter : IDisposable
         VersionTableMemory memory = VersionTableMemory.OpenForWriting(path, description.SlotCount);
         // A table whose maker died before it was done has no magic, and a new file is all zero.
         bool isNew = memory.Header->magic == 0;
-        string? problem = isNew ? null : VersionTableLayout.FindProblem(memory.Header, memory.Bytes);
-        if (!isNew && problem is null && memory.Header->slot_count != (ulong)description.SlotCount)
+        long slotCount = description.SlotCount;
+        string? problem = isNew ? null : VersionTableLayout.FindProblem(memory.Header, memory.Bytes, out slotCount);
+        if (problem is null && slotCount != description.SlotCount)
         {
-            problem = $"its header speaks of {memory.Header->slot_count} slots, its size of {description.SlotCount}";
+            problem = $"its header speaks of {slotCount} slots, its size of {description.SlotCount}";
         }
 
         return new VersionTableWriter(memory, description, isNew || problem is not null) { ReplacedBecause = problem };
@@ -200,7 +212,9 @@ public sealed unsafe class VersionTableWriter : IDisposable
     {
         if (!VersionTableLayout.IsSlotCount(description.SlotCount))
         {
-            throw new VersionTableException($"{description.SlotCount} slots: a power of two from {VersionTableConstants.SlotsMin} to {VersionTableConstants.SlotsMax} is possible");
+            throw new VersionTableException(
+                $"{description.SlotCount} slots: a power of two from {VersionTableConstants.SlotsMin} to " +
+                $"{VersionTableConstants.SlotsMax} is possible");
         }
 
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Encoding.UTF8.GetByteCount(description.Tag), VersionTableConstants.TagBytes);
@@ -210,6 +224,8 @@ public sealed unsafe class VersionTableWriter : IDisposable
     {
         // From somewhere else each time: whoever kept samples of what was here before must not find them again.
         _epoch = RandomBits();
+        // SAFETY (both spans): the memory has HeaderBytes, and behind them so many slots: Check has judged the same
+        // description.
         new Span<byte>(_header, VersionTableConstants.HeaderBytes).Clear();
         _header->layout = VersionTableConstants.Layout;
         _header->header_bytes = VersionTableConstants.HeaderBytes;
@@ -243,6 +259,7 @@ public sealed unsafe class VersionTableWriter : IDisposable
 
     private void WriteTag(string tag)
     {
+        // SAFETY: the field has TagBytes, and Check found that the tag takes no more.
         Span<byte> field = new(_header->tag, VersionTableConstants.TagBytes);
         field.Clear();
         Encoding.UTF8.GetBytes(tag, field);

@@ -18,8 +18,6 @@ public sealed unsafe class VhostUserConnection : IDisposable
     /// <summary>Bytes of payload: GET_SHMEM_CONFIG, the largest, needs 2,056.</summary>
     public const int PayloadBytesMax = 4096;
 
-    private static readonly int ControlBytes = sizeof(cmsghdr) + (FdCountMax * sizeof(int));
-
     private readonly int _fd;
     private int _disposed;
 
@@ -41,7 +39,8 @@ public sealed unsafe class VhostUserConnection : IDisposable
 
         if ((header.flags & VhostUserHeaderFlags.VersionMask) != VhostUserHeaderFlags.Version)
         {
-            throw new VhostUserException($"message {header.request} has version {header.flags & VhostUserHeaderFlags.VersionMask}, only 1 is known");
+            throw new VhostUserException(
+                $"message {header.request} has version {header.flags & VhostUserHeaderFlags.VersionMask}, only 1 is known");
         }
 
         if (header.size > PayloadBytesMax)
@@ -50,6 +49,7 @@ public sealed unsafe class VhostUserConnection : IDisposable
         }
 
         message.SetHeader(header);
+        // SAFETY: Payload is so long as the header says, found to be at most the PayloadBytesMax that a message has.
         fixed (byte* payload = message.Payload)
         {
             ReceiveExactly(payload, (int)header.size);
@@ -62,6 +62,8 @@ public sealed unsafe class VhostUserConnection : IDisposable
     /// <exception cref="VhostUserException">The connection broke.</exception>
     public void Send(uint request, uint flags, ReadOnlySpan<byte> payload, ReadOnlySpan<int> fds = default)
     {
+        // SAFETY: room for a header and the longest payload; a longer one CopyTo refuses. The stack is aligned for the
+        // header.
         byte* buffer = stackalloc byte[sizeof(vhost_user_header) + PayloadBytesMax];
         vhost_user_header header = new() { request = request, flags = flags | VhostUserHeaderFlags.Version, size = (uint)payload.Length };
         *(vhost_user_header*)buffer = header;
@@ -72,6 +74,13 @@ public sealed unsafe class VhostUserConnection : IDisposable
     /// <summary>Sends a message whose payload is one struct.</summary>
     public void Send<T>(uint request, uint flags, in T payload, ReadOnlySpan<int> fds = default)
         where T : unmanaged => Send(request, flags, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in payload)), fds);
+
+    /// <summary>Sends a message on as it was received, with its descriptors.</summary>
+    /// <exception cref="VhostUserException">The connection broke.</exception>
+    public void Forward(VhostUserMessage message) => Send(message.RawRequest, message.Flags, message.Payload, message.Fds);
+
+    /// <summary>The socket, for poll(2).</summary>
+    public int Fd => _fd;
 
     /// <summary>Makes a <see cref="Receive"/> of another thread return; the descriptor stays open until <see cref="Dispose"/>.</summary>
     public void Shutdown() => Libc.Shutdown(_fd, SocketFlags.SHUT_RDWR);
@@ -87,6 +96,8 @@ public sealed unsafe class VhostUserConnection : IDisposable
         }
     }
 
+    // SAFETY: header is the caller's, whole; received counts what came and never exceeds its size, which bounds each
+    // read.
     private bool ReceiveHeader(vhost_user_header* header, VhostUserMessage message)
     {
         int received = 0;
@@ -106,23 +117,15 @@ public sealed unsafe class VhostUserConnection : IDisposable
 
     private int ReceiveWithFds(byte* buffer, int length, VhostUserMessage message)
     {
-        byte* control = stackalloc byte[ControlBytes];
-        IoVec vector = new(buffer, (nuint)length);
-        msghdr header = new() { msg_iov = &vector, msg_iovlen = 1, msg_control = control, msg_controllen = (nuint)ControlBytes };
-        long n;
-        do
-        {
-            n = Libc.RecvMsg(_fd, &header, SocketFlags.MSG_CMSG_CLOEXEC);
-        }
-        while (n.ToErrno() == Errno.EINTR);
-
+        Span<int> fds = stackalloc int[FdCountMax];
+        long n = SocketMessages.Receive(_fd, buffer, length, fds, out int fdCount, out int cut);
         if (n < 0)
         {
             throw new VhostUserException($"receiving failed: {n.ToErrno()}");
         }
 
-        TakeFds(control, header.msg_controllen, message);
-        if ((header.msg_flags & SocketFlags.MSG_CTRUNC) != 0)
+        message.AddFds(fds[..fdCount]);
+        if ((cut & SocketFlags.MSG_CTRUNC) != 0)
         {
             throw new VhostUserException($"more than {FdCountMax} file descriptors came with one message");
         }
@@ -130,21 +133,7 @@ public sealed unsafe class VhostUserConnection : IDisposable
         return (int)n;
     }
 
-    private static void TakeFds(byte* control, nuint controlLength, VhostUserMessage message)
-    {
-        if (controlLength < (nuint)sizeof(cmsghdr))
-        {
-            return;
-        }
-
-        cmsghdr* header = (cmsghdr*)control;
-        if (header->cmsg_level == SocketFlags.SOL_SOCKET && header->cmsg_type == SocketFlags.SCM_RIGHTS)
-        {
-            int count = ((int)header->cmsg_len - sizeof(cmsghdr)) / sizeof(int);
-            message.AddFds(new ReadOnlySpan<int>(control + sizeof(cmsghdr), count));
-        }
-    }
-
+    // SAFETY: buffer has length bytes, and each read is asked for no more than are left of them. So in SendBytes.
     private void ReceiveExactly(byte* buffer, int length)
     {
         int received = 0;
@@ -169,24 +158,10 @@ public sealed unsafe class VhostUserConnection : IDisposable
 
     private void SendBytes(byte* buffer, int length, ReadOnlySpan<int> fds)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(fds.Length, FdCountMax);
-        byte* control = stackalloc byte[ControlBytes];
         int sent = 0;
         while (sent < length)
         {
-            IoVec vector = new(buffer + sent, (nuint)(length - sent));
-            msghdr header = new() { msg_iov = &vector, msg_iovlen = 1 };
-            if (sent == 0 && fds.Length > 0)
-            {
-                AttachFds(ref header, control, fds);
-            }
-
-            long n = Libc.SendMsg(_fd, &header, SocketFlags.MSG_NOSIGNAL);
-            if (n.ToErrno() == Errno.EINTR)
-            {
-                continue;
-            }
-
+            long n = SocketMessages.Send(_fd, buffer + sent, length - sent, sent == 0 ? fds : default, flags: 0);
             if (n < 0)
             {
                 throw new VhostUserException($"sending failed: {n.ToErrno()}");
@@ -194,16 +169,5 @@ public sealed unsafe class VhostUserConnection : IDisposable
 
             sent += (int)n;
         }
-    }
-
-    private static void AttachFds(ref msghdr header, byte* control, ReadOnlySpan<int> fds)
-    {
-        cmsghdr* cmsg = (cmsghdr*)control;
-        cmsg->cmsg_len = (nuint)(sizeof(cmsghdr) + (fds.Length * sizeof(int)));
-        cmsg->cmsg_level = SocketFlags.SOL_SOCKET;
-        cmsg->cmsg_type = SocketFlags.SCM_RIGHTS;
-        fds.CopyTo(new Span<int>(control + sizeof(cmsghdr), fds.Length));
-        header.msg_control = control;
-        header.msg_controllen = (nuint)(sizeof(cmsghdr) + (((fds.Length * sizeof(int)) + 7) & ~7));
     }
 }

@@ -18,11 +18,17 @@ public sealed class VhostUserMessage : IDisposable
     /// <summary>The request as it came; it may be no member of <see cref="VhostUserRequest"/>.</summary>
     public uint RawRequest => _header.request;
 
+    /// <summary>As they came, the version included.</summary>
+    public uint Flags => _header.flags;
+
     public bool NeedsReply => (_header.flags & VhostUserHeaderFlags.NeedReply) != 0;
 
     public bool IsReply => (_header.flags & VhostUserHeaderFlags.Reply) != 0;
 
     public int FdCount { get; private set; }
+
+    /// <summary>The descriptors that came with it; -1 where one was taken.</summary>
+    internal ReadOnlySpan<int> Fds => _fds.AsSpan(0, FdCount);
 
     public Span<byte> Payload => _payload.AsSpan(0, (int)_header.size);
 
@@ -38,6 +44,7 @@ public sealed class VhostUserMessage : IDisposable
             throw new VhostUserException($"message {RawRequest} carries {Payload.Length} bytes, {Unsafe.SizeOf<T>()} are right");
         }
 
+        // SAFETY: exactly the struct's bytes, in an array of this object's that the sender cannot reach.
         return MemoryMarshal.Read<T>(Payload);
     }
 

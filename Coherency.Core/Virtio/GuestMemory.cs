@@ -45,6 +45,8 @@ public sealed unsafe class GuestMemory
     /// Finds guest-physical memory; null when <paramref name="length"/> bytes from <paramref name="address"/> on do not lie
     /// within one region.
     /// </summary>
+    // SAFETY (both): address and length are compared with a region's without overflow, so all bytes lie within it. They
+    // stay mapped while whoever asked holds this memory; the guest may write to them at any time.
     public byte* Translate(ulong address, ulong length)
     {
         foreach (MemoryRegion region in _regions)

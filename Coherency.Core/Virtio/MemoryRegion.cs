@@ -20,6 +20,7 @@ public sealed class MemoryRegion(ulong guestAddress, ulong userAddress, ulong si
     public ulong Size { get; } = size;
 
     /// <summary>Its first byte, here; valid while a <see cref="GuestMemory"/> that has the region is held.</summary>
+    // SAFETY: who made the region mapped mappingOffset + size bytes of a file that had them (DeviceMemory.Map).
     public unsafe byte* Start => mapping.Start + mappingOffset;
 
     internal void Acquire() => Interlocked.Increment(ref _references);

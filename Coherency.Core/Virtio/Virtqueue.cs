@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Coherency.Core.Fuse;
+using Coherency.Core.Linux;
 using Coherency.Core.Virtio.Abi;
 
 namespace Coherency.Core.Virtio;
@@ -23,6 +24,14 @@ public sealed unsafe class Virtqueue
     private readonly bool _eventIdx;
     private readonly Lock _usedLock = new();
     private GuestMemory _memory;
+
+    /// <summary>Where the ring lies: an earlier one than <see cref="_memory"/> while the front end moves its memory.</summary>
+    private GuestMemory _ringMemory;
+    private bool _isPlaced;
+    // SAFETY: Locate found each of the three whole within one region, aligned (16, 2 and 4 bytes), its pages there
+    // where the kernel can tell. _ringMemory keeps that mapped until Close. Who looks without the lock leads the queue,
+    // and has ended before Close (QueueWorker.Dispose); who holds the lock finds null then. Indices are reduced by
+    // _mask or compared with Entries, the guest's after they were read once.
     private vring_desc* _descriptors;
     private byte* _available;
     private byte* _used;
@@ -39,16 +48,11 @@ public sealed unsafe class Virtqueue
         _mask = setup.Entries - 1;
         _eventIdx = setup.Features.HasFlag(VirtioFeatures.EventIdx);
         _nextAvailable = nextAvailable;
-        _memory = memory.Acquire();
-        try
-        {
-            Locate();
-        }
-        catch
-        {
-            memory.Release();
-            throw;
-        }
+        _memory = memory;
+        _ringMemory = memory;
+        Locate();
+        memory.Acquire();
+        memory.Acquire();
 
         _nextUsed = Volatile.Read(ref Used->idx);
     }
@@ -65,10 +69,16 @@ public sealed unsafe class Virtqueue
 
     private vring_used* Used => (vring_used*)_used;
 
-    /// <summary>The ring lies in the present memory. While it does not, only <see cref="UseMemory"/> and <see cref="Push"/> may be called.</summary>
-    public bool IsPlaced => _used != null;
+    /// <summary>
+    /// The ring lies in the present memory. While it does not, only <see cref="UseMemory"/> and <see cref="Push"/> may be called.
+    /// </summary>
+    public bool IsPlaced => _isPlaced;
 
     /// <summary>Goes over to memory that the front end has changed.</summary>
+    /// <remarks>
+    /// A front end that moves memory takes a region away before it adds it again. What is given back meanwhile goes into the ring
+    /// as it was mapped before: the memory is the same.
+    /// </remarks>
     /// <exception cref="VirtqueueException">The ring is not in the new memory; it is no more <see cref="IsPlaced"/>.</exception>
     public void UseMemory(GuestMemory memory)
     {
@@ -79,14 +89,13 @@ public sealed unsafe class Virtqueue
                 return;
             }
 
-            // A thread that pushes must not find the old places once the old memory is let go.
-            _used = null;
-            _available = null;
-            _descriptors = null;
             GuestMemory old = _memory;
             _memory = memory.Acquire();
             old.Release();
+            _isPlaced = false;
             Locate();
+            _ringMemory.Release();
+            _ringMemory = memory.Acquire();
         }
     }
 
@@ -98,7 +107,9 @@ public sealed unsafe class Virtqueue
             _descriptors = null;
             _available = null;
             _used = null;
+            _isPlaced = false;
             _memory.Release();
+            _ringMemory.Release();
         }
     }
 
@@ -131,6 +142,7 @@ public sealed unsafe class Virtqueue
             return false;
         }
 
+        // SAFETY: the ring has Entries heads. Which one it is, is this side's number, reduced by _mask.
         ushort* ring = (ushort*)(_available + sizeof(vring_avail));
         head = Volatile.Read(ref ring[_nextAvailable & _mask]);
         if (head >= _setup.Entries)
@@ -144,7 +156,7 @@ public sealed unsafe class Virtqueue
 
     /// <summary>
     /// Walks the chain that starts at <paramref name="head"/> and adds its buffers to <paramref name="request"/>; false with the
-    /// reason when the chain is malformed.
+    /// reason when the chain is malformed. Buffers outside the memory are left out, so that there may be room for saying so.
     /// </summary>
     public bool TryReadChain(ushort head, FuseRequest request, out string? problem)
     {
@@ -152,6 +164,8 @@ public sealed unsafe class Virtqueue
         uint index = head;
         while (true)
         {
+            // SAFETY: index is below walk.Entries: TryPop has compared a head, what follows is compared below, and an
+            // indirect table has at least one.
             vring_desc descriptor = ReadOnce(walk.Table + index);
             if ((descriptor.flags & VringFlags.VRING_DESC_F_INDIRECT) != 0)
             {
@@ -171,7 +185,8 @@ public sealed unsafe class Virtqueue
 
             if ((descriptor.flags & VringFlags.VRING_DESC_F_NEXT) == 0)
             {
-                return true;
+                problem = walk.Unreachable;
+                return problem == null;
             }
 
             index = descriptor.next;
@@ -193,6 +208,7 @@ public sealed unsafe class Virtqueue
                 return false;
             }
 
+            // SAFETY: as in TryPop; and that the ring is there was found under the lock.
             vring_used_elem* ring = (vring_used_elem*)(_used + sizeof(vring_used));
             ring[_nextUsed & _mask] = new vring_used_elem { id = head, len = bytes };
             _nextUsed++;
@@ -210,6 +226,7 @@ public sealed unsafe class Virtqueue
     {
         if (_eventIdx)
         {
+            // SAFETY: UsedBytes, which Locate looked for, count the event behind the ring; its offset is even.
             Volatile.Write(ref *(ushort*)(_used + VirtqueueLayout.AvailableEventOffset(_setup.Entries)), _nextAvailable);
         }
         else
@@ -233,23 +250,34 @@ public sealed unsafe class Virtqueue
 
     private void Locate()
     {
-        _descriptors = (vring_desc*)Find(_setup.Descriptors, VirtqueueLayout.DescriptorBytes(_setup.Entries), 16, "descriptor table");
-        _available = Find(_setup.Available, VirtqueueLayout.AvailableBytes(_setup.Entries), 2, "available ring");
-        // Last: it says that the others are there too.
-        _used = Find(_setup.Used, VirtqueueLayout.UsedBytes(_setup.Entries), 4, "used ring");
+        byte* descriptors = Find(_setup.Descriptors, VirtqueueLayout.DescriptorBytes(_setup.Entries), 16, "descriptor table");
+        byte* available = Find(_setup.Available, VirtqueueLayout.AvailableBytes(_setup.Entries), 2, "available ring");
+        byte* used = Find(_setup.Used, VirtqueueLayout.UsedBytes(_setup.Entries), 4, "used ring");
+        // All or none: whoever pushes works with those of one memory.
+        _descriptors = (vring_desc*)descriptors;
+        _available = available;
+        _used = used;
+        _isPlaced = true;
     }
 
     private byte* Find(ulong userAddress, uint bytes, uint alignment, string what)
     {
         byte* found = _memory.TranslateUser(userAddress, bytes);
-        return found != null && (nuint)found % alignment == 0
+        if (found == null || (nuint)found % alignment != 0)
+        {
+            throw new VirtqueueException($"the {what} at {userAddress:x} ({bytes} bytes) is misaligned or outside the guest's memory");
+        }
+
+        Errno errno = MemoryMapping.Populate(found, bytes);
+        return errno == Errno.None
             ? found
-            : throw new VirtqueueException($"the {what} at {userAddress:x} ({bytes} bytes) is misaligned or outside the guest's memory");
+            : throw new VirtqueueException($"the pages of the {what} at {userAddress:x} ({bytes} bytes) cannot be had: {errno}");
     }
 
     private bool TryEnterIndirect(vring_desc descriptor, ref ChainWalk walk, out string? problem)
     {
-        if (!_setup.Features.HasFlag(VirtioFeatures.IndirectDesc) || walk.IsIndirect || walk.Length > 0
+        // After buffers one may stand: a driver must not do so, a device must take it (2.7.5.3.2).
+        if (!_setup.Features.HasFlag(VirtioFeatures.IndirectDesc) || walk.IsIndirect
             || (descriptor.flags & VringFlags.VRING_DESC_F_NEXT) != 0)
         {
             problem = "an indirect descriptor stands where none may (2.7.5.3.1)";
@@ -266,6 +294,8 @@ public sealed unsafe class Virtqueue
             return false;
         }
 
+        // SAFETY: Translate found all of it within one region, and it is aligned for the two reads of ReadOnce. The
+        // memory stays while the chain is walked: only the thread that does so goes over to another (UseMemory).
         walk.Table = (vring_desc*)table;
         walk.Entries = entries;
         walk.IsIndirect = true;
@@ -277,18 +307,21 @@ public sealed unsafe class Virtqueue
     {
         problem = null;
         bool isWritable = (descriptor.flags & VringFlags.VRING_DESC_F_WRITE) != 0;
+        // SAFETY: of a request whose thread leads no more LeaderFollowers holds the memory, of one that waits
+        // VirtqueueRequest does.
         byte* start = _memory.Translate(descriptor.addr, descriptor.len);
         if (++walk.Length > walk.LengthMax)
         {
             problem = $"the chain is longer than the queue's {walk.LengthMax} entries, or runs in a circle";
         }
-        else if (start == null)
-        {
-            problem = $"{descriptor.len} bytes at {descriptor.addr:x} do not lie within one region of the guest's memory";
-        }
         else if (walk.SawWritable && !isWritable)
         {
             problem = "a readable buffer follows a writable one (2.7.4.2)";
+        }
+        else if (start == null || (walk.Unreachable is not null && walk.SawWritable))
+        {
+            // What follows a part of the reply that cannot be reached is not where the reply begins.
+            walk.Unreachable ??= $"{descriptor.len} bytes at {descriptor.addr:x} do not lie within one region of the guest's memory";
         }
         else if (!(isWritable ? request.TryAddWritable(start, descriptor.len) : request.TryAddReadable(start, descriptor.len)))
         {
@@ -308,6 +341,7 @@ public sealed unsafe class Virtqueue
             return (Volatile.Read(ref Available->flags) & VringFlags.VRING_AVAIL_F_NO_INTERRUPT) == 0;
         }
 
+        // SAFETY: AvailableBytes, which Locate looked for, count the event behind the ring; its offset is even.
         ushort usedEvent = Volatile.Read(ref *(ushort*)(_available + VirtqueueLayout.UsedEventOffset(_setup.Entries)));
         bool wants = !_signalledValid || Crosses(usedEvent, _nextUsed, _signalledUsed);
         _signalledUsed = _nextUsed;
@@ -315,9 +349,13 @@ public sealed unsafe class Virtqueue
         return wants;
     }
 
-    /// <summary>Did the index pass <paramref name="eventIndex"/> on its way from <paramref name="old"/> to <paramref name="now"/>?</summary>
+    /// <summary>
+    /// Did the index pass <paramref name="eventIndex"/> on its way from <paramref name="old"/> to <paramref name="now"/>?
+    /// </summary>
     internal static bool Crosses(ushort eventIndex, ushort now, ushort old) => (ushort)(now - eventIndex - 1) < (ushort)(now - old);
 
+    // SAFETY: source is a descriptor of a table that is aligned to 8 bytes at least; len, flags and next are its other
+    // 8.
     private static vring_desc ReadOnce(vring_desc* source)
     {
         ulong address = Volatile.Read(ref source->addr);
@@ -333,5 +371,6 @@ public sealed unsafe class Virtqueue
         public uint Length;
         public bool IsIndirect;
         public bool SawWritable;
+        public string? Unreachable;
     }
 }

@@ -6,13 +6,34 @@ namespace Coherency.Daemon.Commands;
 /// <summary>Where <c>serve</c> listens for administration.</summary>
 internal sealed class AdminListenOptions
 {
-    private readonly Option<string?> _socket = new("--admin-socket") { Description = "UNIX socket for administration, for this user only; /run/coherencyd/admin.sock for root and $XDG_RUNTIME_DIR/coherencyd/admin.sock for others when not given", HelpName = "PATH" };
+    private readonly Option<string?> _socket = new("--admin-socket")
+    {
+        Description = "UNIX socket for administration, for this user only; /run/coherencyd/admin.sock for root and " +
+            "$XDG_RUNTIME_DIR/coherencyd/admin.sock for others when not given",
+        HelpName = "PATH",
+    };
     private readonly Option<bool> _none = new("--no-admin") { Description = "Listen for no administration" };
-    private readonly Option<bool> _noHoldings = new("--no-holdings") { Description = "Do not record what guests hold: saves some 100 bytes for each name and inode of each guest, and nobody can say what is stale" };
-    private readonly Option<string?> _tls = new("--admin-tls") { Description = "Listen for administration on the network too; only with the three options below", HelpName = "ADDRESS:PORT" };
-    private readonly Option<string?> _certificate = new("--admin-certificate") { Description = "The daemon's certificate, PEM", HelpName = "FILE" };
+    private readonly Option<bool> _noHoldings = new("--no-holdings")
+    {
+        Description =
+            "Do not record what guests hold: saves some 100 bytes for each name and inode of each guest, and nobody can say what is stale",
+    };
+    private readonly Option<string?> _tls = new("--admin-tls")
+    {
+        Description = "Listen for administration on the network too; only with the three options below",
+        HelpName = "ADDRESS:PORT",
+    };
+    private readonly Option<string?> _certificate = new("--admin-certificate")
+    {
+        Description = "The daemon's certificate, PEM",
+        HelpName = "FILE",
+    };
     private readonly Option<string?> _key = new("--admin-key") { Description = "The certificate's key, PEM", HelpName = "FILE" };
-    private readonly Option<string?> _clientCa = new("--admin-client-ca") { Description = "Who signs the certificates of those that may administrate, PEM", HelpName = "FILE" };
+    private readonly Option<string?> _clientCa = new("--admin-client-ca")
+    {
+        Description = "Who signs the certificates of those that may administrate, PEM",
+        HelpName = "FILE",
+    };
 
     public void AddTo(Command command)
     {

@@ -1,30 +1,20 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
-using Coherency.Daemon.Commands.Admin;
+using Coherency.Daemon.Commands.Remote;
+using Coherency.Daemon.Configuration;
 using Coherency.Host.Passthrough;
 
 namespace Coherency.Daemon.Commands;
 
-/// <summary>The commands of <c>coherencyd</c> and what they exit with.</summary>
+/// <summary>The commands of <c>coherencyd</c>.</summary>
 public static class CommandLine
 {
-    /// <summary>Everything went as asked.</summary>
-    public const int Success = 0;
-
-    /// <summary>It started, but failed later.</summary>
-    public const int Failure = 1;
-
-    /// <summary>It did not start: the options, the share, a socket or the mount point are wrong. One line says which and why.</summary>
-    public const int Unusable = 2;
-
-    /// <summary>It was interrupted before it had done what was asked: 128 + SIGINT, as shells do.</summary>
-    public const int Interrupted = 130;
-
     public static async Task<int> RunAsync(string[] args)
     {
         RootCommand root = new("A virtio-fs daemon: shares one host directory with several virtual machines.")
         {
             new ServeCommand(),
+            new ServeOneCommand(),
             new MountCommand(),
             new DemoCommand(),
             new AdminCommand(),
@@ -54,6 +44,6 @@ public static class CommandLine
     private static int Refuse(string why)
     {
         Console.Error.WriteLine($"coherencyd: {why.ReplaceLineEndings(" ")}");
-        return Unusable;
+        return ExitCodes.Unusable;
     }
 }

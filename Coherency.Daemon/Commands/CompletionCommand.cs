@@ -6,7 +6,10 @@ namespace Coherency.Daemon.Commands;
 /// <summary><c>coherencyd completion</c>: prints what teaches a shell to complete its command line.</summary>
 internal sealed class CompletionCommand : Command
 {
-    private readonly Argument<Shell> _shell = new("SHELL") { Description = "bash: source <(coherencyd completion bash); zsh: the same; fish: coherencyd completion fish | source" };
+    private readonly Argument<Shell> _shell = new("SHELL")
+    {
+        Description = "bash: source <(coherencyd completion bash); zsh: the same; fish: coherencyd completion fish | source",
+    };
 
     public CompletionCommand()
         : base("completion", "Print a script that completes commands, options and names of guests in a shell")

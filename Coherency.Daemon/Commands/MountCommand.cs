@@ -9,8 +9,16 @@ internal sealed class MountCommand : Command
 {
     private readonly ShareOptions _share = new();
     private readonly LoggingOptions _logging = new();
-    private readonly Argument<string> _mountPoint = new("MOUNTPOINT") { Description = "Where to mount; as root, or in a user namespace of your own (unshare --map-root-user --mount)" };
-    private readonly Option<int> _threads = new("--threads") { Description = "Requests carried out at the same time", DefaultValueFactory = _ => Math.Max(2, Environment.ProcessorCount), HelpName = "N" };
+    private readonly Argument<string> _mountPoint = new("MOUNTPOINT")
+    {
+        Description = "Where to mount; as root, or in a user namespace of your own (unshare --map-root-user --mount)",
+    };
+    private readonly Option<int> _threads = new("--threads")
+    {
+        Description = "Requests carried out at the same time",
+        DefaultValueFactory = _ => Math.Max(2, Environment.ProcessorCount),
+        HelpName = "N",
+    };
 
     public MountCommand()
         : base("mount", "Mount a directory on the host, through the same file system that guests get")

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
-using Coherency.Daemon.Commands;
 using Coherency.Host.Server;
 
 namespace Coherency.Daemon.Configuration;
@@ -14,7 +13,7 @@ public static class ConfigurationFile
     private const int TagBytesMax = 36;
     private const string TableExtension = ".table";
     private const int QueuesMax = 64;
-    private const int HelpersMax = 64;
+    private const int ThreadPoolSizeMax = 64;
     private const int PollMicrosecondsMax = 10_000;
 
     /// <exception cref="UsageException">The file cannot be read or says something impossible; the message says where.</exception>
@@ -42,9 +41,9 @@ public static class ConfigurationFile
     /// <exception cref="UsageException">Something is impossible.</exception>
     public static void Check(ServeConfiguration configuration)
     {
-        if (configuration.Shares.Count == 0)
+        if (configuration.Shares.Count == 0 && configuration.Attach is null)
         {
-            throw new UsageException("no share is configured: give at least one");
+            throw new UsageException("no share is configured: give at least one, or let keepers attach guests (--attach)");
         }
 
         foreach (ShareConfiguration share in configuration.Shares)
@@ -69,29 +68,45 @@ public static class ConfigurationFile
             int tagBytes = System.Text.Encoding.UTF8.GetByteCount(tag);
             if (tagBytes is 0 or > TagBytesMax)
             {
-                throw new UsageException($"tag '{tag}' of guest {guest.Name} has {tagBytes} bytes: 1 to {TagBytesMax} are possible (--tag)");
+                throw new UsageException(
+                    $"tag '{tag}' of guest {guest.Name} has {tagBytes} bytes: 1 to {TagBytesMax} are possible (--tag)");
             }
 
             CheckRange("num-request-queues", guest.NumRequestQueues ?? share.NumRequestQueues, 1, QueuesMax);
-            CheckRange("thread-pool-size", guest.ThreadPoolSize ?? share.ThreadPoolSize, 0, HelpersMax);
+            CheckRange("thread-pool-size", guest.ThreadPoolSize ?? share.ThreadPoolSize, 0, ThreadPoolSizeMax);
             CheckRange("poll-us", guest.PollUs ?? share.PollUs, 0, PollMicrosecondsMax);
         }
 
         CheckTimeouts(share);
+        CheckTranslation(share);
         CheckTable(share);
+    }
+
+    /// <summary>Also for shares that are mounted on the host.</summary>
+    internal static void CheckTranslation(ShareConfiguration share)
+    {
+        _ = share.ToTranslation();
+        if (share.Xattrmap is not null && !share.Xattr)
+        {
+            throw new UsageException("--xattrmap names extended attributes, of which --no-xattr serves none");
+        }
     }
 
     private static void CheckTable(ShareConfiguration share)
     {
         if (!VersionTableLayout.IsSlotCount(share.TableSlots))
         {
-            throw new UsageException($"--table-slots {share.TableSlots}: a power of two from {VersionTableConstants.SlotsMin} to {VersionTableConstants.SlotsMax} is possible");
+            throw new UsageException(
+                $"--table-slots {share.TableSlots}: a power of two from {VersionTableConstants.SlotsMin} to " +
+                $"{VersionTableConstants.SlotsMax} is possible");
         }
 
         long tableBytes = VersionTableLayout.MemoryBytes(share.TableSlots);
         if (share.DaxWindowMib != 0 && (!BitOperations.IsPow2(share.DaxWindowMib) || ((long)share.DaxWindowMib << 20) < 2 * tableBytes))
         {
-            throw new UsageException($"--dax-window {share.DaxWindowMib}: a power of two is possible, at least twice the {tableBytes >> 20} MiB of the version table");
+            throw new UsageException(
+                $"--dax-window {share.DaxWindowMib}: a power of two is possible, at least twice the {tableBytes >> 20} MiB of the " +
+                "version table");
         }
 
         CheckSameFiles([share]);
@@ -108,11 +123,13 @@ public static class ConfigurationFile
         }
 
         bool anyCoherent = shares.Any(share => share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent));
-        int writers = shares.Sum(share => share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly)) + (share.Readonly ? 0 : share.Mounts.Count));
+        int writers = shares.Sum(
+            share => share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly)) + (share.Readonly ? 0 : share.Mounts.Count));
         if (anyCoherent && writers > 1 && shares.Any(share => share.Writeback))
         {
             throw new UsageException(
-                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: with --cache coherent it is possible only if one guest writes {names}. Give --cache auto, or make the others read-only");
+                "--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: with --cache coherent " +
+                $"it is possible only if one guest writes {names}. Give --cache auto, or make the others read-only");
         }
     }
 
@@ -121,7 +138,8 @@ public static class ConfigurationFile
 
     /// <summary>Where the guest's version table is.</summary>
     public static string TablePathOf(ShareConfiguration share, GuestConfiguration guest) =>
-        Path.GetFullPath(share.TableDir is null ? guest.Socket + TableExtension : Path.Combine(share.TableDir, guest.Name + TableExtension));
+        Path.GetFullPath(
+            share.TableDir is null ? guest.Socket + TableExtension : Path.Combine(share.TableDir, guest.Name + TableExtension));
 
     /// <summary>What the guest mounts.</summary>
     public static string TagOf(ShareConfiguration share, GuestConfiguration guest) =>

@@ -8,4 +8,7 @@ internal static class Defaults
     /// an idle guest costs nothing. See docs/performance.md for the measurement.
     /// </summary>
     public const int PollMicroseconds = 50;
+
+    /// <summary>More than a guest's programs usually wait for at a time; a thread is started only when it is needed.</summary>
+    public const int ThreadPoolSize = 16;
 }

@@ -1,6 +1,7 @@
 using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Host.Translation;
 
 namespace Coherency.Daemon.Configuration;
 
@@ -13,6 +14,12 @@ public sealed record ServeConfiguration
 
     /// <summary>PORT, or ADDRESS:PORT of the loopback, where a page is served; none when not given.</summary>
     public string? Dashboard { get; set; }
+
+    /// <summary>The name under which keepers find this daemon and have guests served; none do when not given.</summary>
+    public string? Attach { get; set; }
+
+    /// <summary>PORT of the loopback, or ADDRESS:PORT, where a Prometheus scrapes without a certificate; none when not given.</summary>
+    public string? Metrics { get; set; }
 }
 
 /// <summary>One shared directory and its guests. Property names are those of the command line's options.</summary>
@@ -48,6 +55,26 @@ public sealed record ShareConfiguration
 
     public bool PosixAcl { get; set; }
 
+    /// <summary>Only a keeper asks for these.</summary>
+    internal bool PosixAclRequired { get; init; }
+
+    internal bool PosixLocks { get; init; } = true;
+
+    internal bool Flock { get; init; } = true;
+
+    internal bool HidesAcls { get; init; }
+
+    /// <summary>Rules by which ids of guests' users become the host's, as <c>map:0:1000:1</c>; others are the same.</summary>
+    public IReadOnlyList<string> TranslateUid { get; set; } = [];
+
+    /// <summary>The same of groups.</summary>
+    public IReadOnlyList<string> TranslateGid { get; set; } = [];
+
+    /// <summary>
+    /// Rules by which extended attributes are named on the host, as <c>:map::user.virtiofs.:</c>; as in guests when not given.
+    /// </summary>
+    public string? Xattrmap { get; set; }
+
     public bool KillprivV2 { get; set; } = true;
 
     public bool Readdirplus { get; set; } = true;
@@ -61,11 +88,19 @@ public sealed record ShareConfiguration
     /// <summary>Guests ask for each open, even those that could do without.</summary>
     public bool AskOpens { get; set; }
 
+    /// <summary>Guests that want to hear of it are told what others change.</summary>
+    public bool Events { get; set; } = true;
+
+    /// <summary>
+    /// The file with the key of guests' file handles, made if it is not there; handles end with the daemon when not given.
+    /// </summary>
+    public string? HandleKey { get; set; }
+
     /// <summary>Request queues offered to each guest.</summary>
     public int NumRequestQueues { get; set; } = Math.Min(Environment.ProcessorCount, 8);
 
-    /// <summary>Helper threads of each queue.</summary>
-    public int ThreadPoolSize { get; set; } = 1;
+    /// <summary>Threads of each queue beside its first, for requests that would hold it up.</summary>
+    public int ThreadPoolSize { get; set; } = Defaults.ThreadPoolSize;
 
     /// <summary>Longest look for the next request before sleeping, in microseconds.</summary>
     public int PollUs { get; set; } = Defaults.PollMicroseconds;
@@ -82,6 +117,7 @@ public sealed record ShareConfiguration
     /// <summary>Directories of the host where the share is mounted too, coherent with the guests.</summary>
     public IReadOnlyList<string> Mounts { get; set; } = [];
 
+    /// <exception cref="Commands.UsageException">The key of file handles cannot be used.</exception>
     internal PassthroughOptions ToPassthroughOptions() => new()
     {
         Budget = DescriptorBudget.Process.CreatePart(),
@@ -91,6 +127,17 @@ public sealed record ShareConfiguration
         AllowDirectIo = AllowDirectIo,
         Xattr = Xattr,
         AnnounceSubmounts = AnnounceSubmounts,
+        HandleKey = HandleKey is { } file ? HandleKeyFile.ReadOrMake(file) : null,
+    };
+
+    /// <exception cref="Commands.UsageException">A rule makes no sense.</exception>
+    internal ClientTranslation ToTranslation() => new()
+    {
+        Uids = TranslationRules.ReadIds("translate-uid", TranslateUid, PosixAcl),
+        Gids = TranslationRules.ReadIds("translate-gid", TranslateGid, PosixAcl),
+        Xattrs = TranslationRules.ReadNames("xattrmap", Xattrmap),
+        HidesAcls = HidesAcls,
+        KillsPrivileges = KillprivV2,
     };
 
     internal SessionOptions ToSessionOptions(CacheMode? cacheOfGuest = null)
@@ -103,16 +150,22 @@ public sealed record ShareConfiguration
             {
                 EntryTimeout = EntryTimeout is { } entry ? TimeSpan.FromSeconds(entry) : policy.EntryTimeout,
                 AttributeTimeout = AttrTimeout is { } attributes ? TimeSpan.FromSeconds(attributes) : policy.AttributeTimeout,
-                EntryAttributeTimeout = AttrTimeout is { } entryAttributes ? TimeSpan.FromSeconds(entryAttributes) : policy.EntryAttributeTimeout,
+                EntryAttributeTimeout = AttrTimeout is { } entryAttributes
+                    ? TimeSpan.FromSeconds(entryAttributes)
+                    : policy.EntryAttributeTimeout,
                 NegativeTimeout = NegativeTimeout is { } negative ? TimeSpan.FromSeconds(negative) : policy.NegativeTimeout,
             },
             Writeback = Writeback,
             ReadDirPlus = Readdirplus,
             AnnounceSubmounts = AnnounceSubmounts,
             PosixAcl = PosixAcl,
+            PosixAclRequired = PosixAclRequired,
+            PosixLocks = PosixLocks,
+            Flock = Flock,
             KillPrivV2 = KillprivV2,
             AllowMmap = AllowMmap,
             AskOpens = AskOpens,
+            Events = Events,
         };
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Coherency.Daemon.Dashboard;
 
@@ -15,8 +16,14 @@ internal sealed class DashboardAccess
     private readonly string _token = MakeSecret();
     private readonly string _cookie = MakeSecret();
 
-    /// <summary>The token stands behind a "#": browsers send it to nobody.</summary>
-    public Uri AddressAt(Uri origin) => new(origin, $"/sign-in#token={_token}");
+    /// <summary>Where the dashboard listens; its port is known once it does.</summary>
+    public ListenOptions? ListenOptions { private get; set; }
+
+    /// <summary>
+    /// The address that lets a browser in, with a token: only for those who may use the admin socket. The token stands behind a
+    /// "#": browsers send it to nobody.
+    /// </summary>
+    public Uri Address => new($"http://{ListenOptions!.IPEndPoint}/sign-in#token={_token}");
 
     /// <summary>The value of a cookie that <see cref="IsCookie"/> knows, for the right token; otherwise null.</summary>
     public string? Exchange(string? token) => AreEqual(token, _token) ? _cookie : null;

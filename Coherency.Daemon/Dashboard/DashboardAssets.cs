@@ -12,7 +12,10 @@ internal sealed class DashboardAssets
     private const string Prefix = "dashboard/";
 
     /// <summary>What signing in shows; the code of the page itself is for those who may see it.</summary>
-    private static readonly string[] Public = ["/icon.svg", "/styles/theme.css", "/styles/page.css", "/scripts/theme.js", "/scripts/session.js", "/scripts/sign-in.js"];
+    private static readonly string[] Public =
+    [
+        "/icon.svg", "/styles/theme.css", "/styles/page.css", "/scripts/theme.js", "/scripts/session.js", "/scripts/sign-in.js",
+    ];
 
     private readonly Dictionary<string, byte[]> _files = ReadAll();
 

@@ -13,7 +13,8 @@ internal sealed class DashboardGuard(DashboardAccess access, DashboardAssets ass
     public const string CookieName = "coherencyd-dashboard";
 
     private const string Policy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action " +
+        "'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -21,7 +22,8 @@ internal sealed class DashboardGuard(DashboardAccess access, DashboardAssets ass
         HttpRequest request = context.Request;
         if (!IsLoopback(request.Host.Host))
         {
-            return DashboardAnswers.RefuseAsync(context, StatusCodes.Status421MisdirectedRequest, "Use the address that 'coherencyd admin dashboard' prints.");
+            return DashboardAnswers.RefuseAsync(
+                context, StatusCodes.Status421MisdirectedRequest, "Use the address that 'coherencyd admin dashboard' prints.");
         }
 
         if (!HttpMethods.IsGet(request.Method))
@@ -42,19 +44,22 @@ internal sealed class DashboardGuard(DashboardAccess access, DashboardAssets ass
 
         context.Response.StatusCode = StatusCodes.Status401Unauthorized;
         return request.Path.StartsWithSegments("/api", StringComparison.Ordinal)
-            ? DashboardAnswers.RefuseAsync(context, StatusCodes.Status401Unauthorized, "Run 'coherencyd admin dashboard' and open the address that it prints.")
+            ? DashboardAnswers.RefuseAsync(
+                context, StatusCodes.Status401Unauthorized, "Run 'coherencyd admin dashboard' and open the address that it prints.")
             : assets.WriteAsync(context, DashboardAssets.SignIn);
     }
 
     /// <summary>An address cannot be bound anew, and browsers never look up "localhost". Any port is right: it may be a tunnel's.</summary>
     private static bool IsLoopback(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (
+            IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 
     /// <summary>Opening a link from anywhere is harmless; requests that another page makes are not.</summary>
     private static bool ComesFromElsewhere(IHeaderDictionary headers) =>
         headers["Sec-Fetch-Site"].ToString() is "cross-site" or "same-site" && headers["Sec-Fetch-Mode"] != "navigate";
 
-    private static bool NeedsNoCookie(PathString path) => path == "/sign-in" || path == "/session" || DashboardAssets.IsPublic(path.Value ?? "");
+    private static bool NeedsNoCookie(PathString path) =>
+        path == "/sign-in" || path == "/session" || DashboardAssets.IsPublic(path.Value ?? "");
 
     private static void AddHeaders(IHeaderDictionary headers)
     {

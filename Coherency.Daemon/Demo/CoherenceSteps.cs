@@ -1,5 +1,6 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Guest.Coherence;
 
 namespace Coherency.Daemon.Demo;
@@ -11,12 +12,16 @@ internal static class CoherenceSteps
     private const int Rounds = 20;
     private const int Changes = 2000;
 
+    /// <summary>Answers with events, or empty ones a second after each other.</summary>
+    private const int PollsMax = 600;
+
     public static IReadOnlyList<DemoStep> All { get; } =
     [
         new("b caches what a made", "looks", FillCache),
         new("b looks again, 20 times", "looks", LookAgain),
         new("a works beside it, b looks", "looks", LookWhileOthersWork),
         new("a changes, b looks at once", "changes", ChangeAndLook),
+        new("a makes files, b is told", "events", HearOfChanges),
     ];
 
     private static int FillCache(DemoGuests guests)
@@ -62,6 +67,27 @@ internal static class CoherenceSteps
 
         DemoSteps.Expect(stale == 0, $"{stale} answers of guest b were stale");
         return Changes;
+    }
+
+    private static int HearOfChanges(DemoGuests guests)
+    {
+        using EventChannel channel = EventChannel.Open(guests.B.Fuse);
+        NodeId folder = FolderOf(guests.CacheOfA);
+        HashSet<string> made = [.. Enumerable.Range(0, Files).Select(i => $"told{i}")];
+        foreach (string name in made)
+        {
+            guests.CacheOfA.CreateFile(folder, name);
+        }
+
+        HashSet<string> told = [];
+        for (int poll = 0; poll < PollsMax && !told.IsSupersetOf(made); poll++)
+        {
+            EventBlock block = channel.Poll(TimeSpan.FromSeconds(1));
+            told.UnionWith(block.Events.Where(one => one.Kinds.HasFlag(FileEventKinds.Create)).Select(one => one.Name));
+        }
+
+        DemoSteps.Expect(told.IsSupersetOf(made), $"guest b was told of {told.Count} files");
+        return Files;
     }
 
     /// <summary>Each file's name and attributes, and a name beside it that does not exist.</summary>

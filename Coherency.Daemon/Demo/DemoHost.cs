@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Coherency.Core.Versioning;
-using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Guest;
@@ -32,7 +31,8 @@ internal static class DemoHost
         ShareConfiguration share = new()
         {
             SharedDir = shared,
-            Guests = [.. "ab".Select(name => new GuestConfiguration { Name = $"{name}", Socket = Path.Combine(work.FullName, $"{name}.sock") })],
+            Guests =
+                [.. "ab".Select(name => new GuestConfiguration { Name = $"{name}", Socket = Path.Combine(work.FullName, $"{name}.sock") })],
         };
         using GuestServer server = new(new ServeConfiguration { Shares = [share] }, NullLoggerFactory.Instance);
         using VirtioFsGuest a = VirtioFsGuest.Connect(share.Guests[0].Socket);
@@ -50,11 +50,11 @@ internal static class DemoHost
         catch (DemoFailure wrong)
         {
             Console.Error.WriteLine($"coherencyd: the demo went wrong at '{DemoSteps.All[results.Count].Title}': {wrong.Message}");
-            return CommandLine.Failure;
+            return ExitCodes.Failure;
         }
 
         Print(results);
-        return CommandLine.Success;
+        return ExitCodes.Success;
     }
 
     private static void RunSteps(DemoGuests guests, GuestServer server, List<DemoResult> results)

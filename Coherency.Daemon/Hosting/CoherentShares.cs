@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Daemon.Configuration;
@@ -13,8 +14,16 @@ namespace Coherency.Daemon.Hosting;
 /// <summary>What makes the shares of a process coherent: which belong together, and the tables of their guests.</summary>
 internal sealed partial class CoherentShares(ILogger log) : IDisposable
 {
-    private readonly List<TableView> _views = [];
-    private readonly Dictionary<PassthroughShare, HostWatcher> _watched = [];
+    /// <summary>
+    /// Nobody begins to look at a guest's table once the guest has gone, but an administrator's call may still be at it. None takes
+    /// nearly so long; the memory is given back after that.
+    /// </summary>
+    private static readonly TimeSpan RetiredFor = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _membership = new();
+    private readonly Queue<(TableView View, long Since)> _retired = [];
+    private volatile TableView[] _views = [];
+    private volatile ImmutableDictionary<PassthroughShare, HostWatcher> _watched = ImmutableDictionary<PassthroughShare, HostWatcher>.Empty;
     private Heartbeat? _heartbeat;
 
     /// <summary>What watches the shares for changes beside the daemon.</summary>
@@ -61,7 +70,7 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
             LogReplaced(log, path, problem);
         }
 
-        _views.Add(view);
+        Add(view);
         return view;
     }
 
@@ -70,18 +79,42 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     {
         VersionTableDescription description = new("private", share.RootKey, configuration.TableSlots, Heartbeat.BoundMs);
         TableView view = new(share.Group, VersionTableWriter.CreateAnonymous(description)) { Name = guest.Name };
-        _views.Add(view);
+        Add(view);
         return view;
     }
 
+    /// <summary>Takes the view of a guest that has gone out of use; its table moves no more.</summary>
+    public void Retire(TableView view)
+    {
+        lock (_membership)
+        {
+            _views = [.. _views.Where(other => other != view)];
+        }
+
+        _heartbeat?.WaitForRound();
+        view.Leave();
+        lock (_membership)
+        {
+            _retired.Enqueue((view, Environment.TickCount64));
+            DisposeRetired(RetiredFor);
+        }
+    }
+
     /// <summary>Watches for changes beside the daemon that would make stale what somebody caches. Before the first session.</summary>
-    public void Watch(PassthroughShare share) => _watched.Add(share, new HostWatcher(share, share.Group, log));
+    public void Watch(PassthroughShare share)
+    {
+        HostWatcher watcher = new(share, share.Group, log);
+        lock (_membership)
+        {
+            _watched = _watched.Add(share, watcher);
+        }
+    }
 
     /// <summary>What watches for changes beside the daemon; null when nobody caches what they would make stale.</summary>
     public HostWatcher? WatcherOf(PassthroughShare share) => _watched.GetValueOrDefault(share);
 
     /// <summary>From here on readers may believe the tables.</summary>
-    public void Start() => _heartbeat = new Heartbeat(_views, CheckWatchers);
+    public void Start() => _heartbeat = new Heartbeat(() => _views, CheckWatchers, fault => LogFault(log, fault));
 
     /// <summary>After the last session has ended.</summary>
     public void Dispose()
@@ -95,6 +128,25 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         foreach (TableView view in _views)
         {
             view.Dispose();
+        }
+
+        DisposeRetired(TimeSpan.Zero);
+    }
+
+    private void Add(TableView view)
+    {
+        lock (_membership)
+        {
+            _views = [.. _views, view];
+            DisposeRetired(RetiredFor);
+        }
+    }
+
+    private void DisposeRetired(TimeSpan after)
+    {
+        while (_retired.TryPeek(out (TableView View, long Since) first) && Environment.TickCount64 - first.Since >= after.TotalMilliseconds)
+        {
+            _retired.Dequeue().View.Dispose();
         }
     }
 
@@ -117,6 +169,13 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         return isAlive;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The version table {Path} was made anew: {Problem}. A guest that had it mapped has to mount again")]
+    [LoggerMessage(
+        Level = LogLevel.Critical,
+        Message = "The heartbeat failed in a way that it must not; guests without it believe nothing that they have cached")]
+    private static partial void LogFault(ILogger log, Exception fault);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The version table {Path} was made anew: {Problem}. A guest that had it mapped has to mount again")]
     private static partial void LogReplaced(ILogger log, string path, string problem);
 }

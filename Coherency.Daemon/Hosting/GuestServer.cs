@@ -1,9 +1,12 @@
+using Coherency.Core.Linux;
 using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
 using Coherency.Host.Coherence.HostWatching;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Host.Translation;
 using Coherency.Host.Transports.FuseDevice;
 using Coherency.Host.Transports.VhostUser;
 using Microsoft.Extensions.Logging;
@@ -15,27 +18,48 @@ public sealed partial class GuestServer : IDisposable
 {
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _log;
-    private readonly LockWaitQueue _lockWaits = new();
-    private readonly List<PassthroughShare> _shares = [];
-    private readonly List<GuestEndpoint> _endpoints = [];
+    private readonly LockWaits _lockWaits = new();
     private readonly List<FuseDeviceServer> _mounts = [];
-    private readonly List<ServedShare> _servedShares = [];
-    private readonly List<ServedGuest> _guests = [];
     private readonly CoherentShares _coherent;
+
+    /// <summary>Shares and guests come and go one at a time.</summary>
+    private readonly Lock _membership = new();
+    private volatile PassthroughShare[] _shares = [];
+    private volatile GuestEndpoint[] _endpoints = [];
+    private volatile ServedShare[] _servedShares = [];
+    private volatile ServedGuest[] _guests = [];
+    private bool _isDisposed;
     private readonly bool _recordsHoldings;
+    private readonly Interposition? _interposition;
+
+    internal LockWaits LockWaits => _lockWaits;
 
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
-    public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers)
+    public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers, Interposition? interposition = null)
     {
         _loggers = loggers;
+        _interposition = interposition;
         _log = loggers.CreateLogger("coherencyd");
         _coherent = new CoherentShares(_log);
         _recordsHoldings = configuration.Admin is { Enabled: true, Holdings: true };
         DescriptorBudget.Process.Exhausted += ReportExhausted;
+        InodeBudget.Process.Exhausted += ReportExhausted;
         try
         {
-            ShareGroup[] groups = CoherentShares.GroupOverlapping([.. configuration.Shares.Select(share => share.SharedDir)], _recordsHoldings);
-            foreach (IEnumerable<ShareConfiguration> sameFiles in configuration.Shares.Zip(groups).GroupBy(pair => pair.Second, pair => pair.First))
+            if (!RequestThreads.HaveUmasks())
+            {
+                LogNoUmasks(_log);
+            }
+
+            if (MissingPages.Problem is { } unguarded)
+            {
+                LogUnguarded(_log, unguarded);
+            }
+
+            ShareGroup[] groups = CoherentShares.GroupOverlapping(
+                [.. configuration.Shares.Select(share => share.SharedDir)], _recordsHoldings);
+            foreach (IEnumerable<ShareConfiguration> sameFiles in configuration.Shares.Zip(groups)
+                .GroupBy(pair => pair.Second, pair => pair.First))
             {
                 ConfigurationFile.CheckSameFiles([.. sameFiles]);
             }
@@ -67,13 +91,72 @@ public sealed partial class GuestServer : IDisposable
     /// <summary>The shares with what their configuration said, in its order.</summary>
     public IReadOnlyList<ServedShare> ServedShares => _servedShares;
 
-    /// <summary>All guests, then all mounts.</summary>
+    /// <summary>All guests, then all mounts, then guests that came later.</summary>
     public IReadOnlyList<ServedGuest> Guests => _guests;
 
     internal IEnumerable<HostWatcher> Watchers => _coherent.Watchers;
 
+    /// <summary>Serves one more guest, over a connection of its VMM that is there already, until it ends.</summary>
+    /// <param name="configuration">Of its share, which is opened unless it is served already; its own guests are none of this.</param>
+    /// <param name="guest">Its socket is only a name.</param>
+    /// <param name="offersConfiguration">The device says its tag itself.</param>
+    /// <param name="connectionFd">Taken over, unless this fails.</param>
+    /// <param name="ended">Called by a thread that must not remove the guest itself.</param>
+    /// <exception cref="UsageException">It does not go together with what is served.</exception>
+    /// <exception cref="IOException">The share cannot be used.</exception>
+    internal ServedGuest Add(
+        ShareConfiguration configuration, GuestConfiguration guest, bool offersConfiguration, int connectionFd, Action ended)
+    {
+        lock (_membership)
+        {
+            if (_isDisposed)
+            {
+                throw new UsageException("the daemon is stopping");
+            }
+
+            if (_guests.Any(other => other.Name == guest.Name))
+            {
+                throw new UsageException($"a guest named {guest.Name} is served already: give another name (COHERENCYD_GUEST)");
+            }
+
+            ServedShare share = FindShare(configuration) ?? Open(configuration, GroupFor(configuration));
+            TableView? view = _coherent.OpenView(share.Share, configuration, guest);
+            ServedGuest served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
+            Include(served, new GuestEndpoint(
+                ToGuestOptions(configuration, guest, view) with { OffersConfiguration = offersConfiguration }, session, log, connectionFd,
+                ended));
+            return served;
+        }
+    }
+
+    /// <summary>Ends what <see cref="Add"/> began, if the whole server has not ended before.</summary>
+    internal void Remove(ServedGuest guest)
+    {
+        lock (_membership)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            _endpoints = [.. _endpoints.Where(endpoint => endpoint != guest.Endpoint)];
+            _guests = [.. _guests.Where(other => other != guest)];
+        }
+
+        guest.Endpoint!.Dispose();
+        if ((guest.Table ?? guest.Held?.View) is { } view)
+        {
+            _coherent.Retire(view);
+        }
+    }
+
     public void Dispose()
     {
+        lock (_membership)
+        {
+            _isDisposed = true;
+        }
+
         foreach (GuestEndpoint endpoint in _endpoints)
         {
             endpoint.Dispose();
@@ -90,47 +173,105 @@ public sealed partial class GuestServer : IDisposable
             share.Dispose();
         }
 
-        _lockWaits.Dispose();
         DescriptorBudget.Process.Exhausted -= ReportExhausted;
+        InodeBudget.Process.Exhausted -= ReportExhausted;
     }
 
     private void ReportExhausted(string message) => LogExhausted(_log, message);
 
-    private void Open(ShareConfiguration configuration, ShareGroup group)
+    /// <summary>A share of the same directory that was opened in the same way.</summary>
+    private ServedShare? FindShare(ShareConfiguration wanted) => _servedShares.FirstOrDefault(share =>
+        share.Configuration is { } present
+        && present.SharedDir == wanted.SharedDir
+        && present.InodeFileHandles == wanted.InodeFileHandles
+        && present.Writeback == wanted.Writeback
+        && present.AllowDirectIo == wanted.AllowDirectIo
+        && present.Xattr == wanted.Xattr
+        && present.AnnounceSubmounts == wanted.AnnounceSubmounts
+        && (share.Watcher is not null || wanted.Cache != CacheMode.Coherent));
+
+    /// <summary>The group of those that reach files of this directory. Two cannot become one while guests work with them.</summary>
+    private ShareGroup GroupFor(ShareConfiguration wanted)
     {
-        PassthroughShare share = new(configuration.ToPassthroughOptions(), group);
-        _shares.Add(share);
+        ShareTrees trees = ShareTrees.Of(wanted.SharedDir);
+        ServedShare[] overlapping = [.. _servedShares.Where(share => trees.Overlaps(ShareTrees.Of(share.Directory)))];
+        ConfigurationFile.CheckSameFiles([.. overlapping.Select(share => share.Configuration), wanted]);
+        if (overlapping.Length > 0 && (wanted.Writeback || overlapping.Any(share => share.Configuration.Writeback)))
+        {
+            throw new UsageException(
+                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: {wanted.SharedDir} " +
+                "may be shared by several here");
+        }
+
+        return overlapping.Select(share => share.Share.Group).Distinct().ToArray() switch
+        {
+            [] => new ShareGroup(_recordsHoldings ? new ChangeLog() : null),
+            [ShareGroup one] => one,
+            _ => throw new UsageException(
+                $"{wanted.SharedDir} joins directories that are served apart " +
+                $"({string.Join(", ", overlapping.Select(share => share.Directory))}): start the daemon with a share of it"),
+        };
+    }
+
+    private ServedShare Open(ShareConfiguration configuration, ShareGroup group)
+    {
+        PassthroughShare share = new(configuration.ToPassthroughOptions() with { Log = _log }, group);
+        _shares = [.. _shares, share];
         TableView?[] views = [.. configuration.Guests.Select(guest => _coherent.OpenView(share, configuration, guest))];
-        if (_recordsHoldings || views.Any(view => view is not null) || configuration.Mounts.Count > 0)
+        if (_recordsHoldings || configuration.Cache == CacheMode.Coherent || views.Any(view => view is not null)
+            || configuration.Mounts.Count > 0)
         {
             _coherent.Watch(share);
         }
 
         ServedShare served = new(configuration, share, _coherent.WatcherOf(share));
-        _servedShares.Add(served);
+        _servedShares = [.. _servedShares, served];
         foreach ((GuestConfiguration guest, TableView? view) in configuration.Guests.Zip(views))
         {
-            Listen(served, guest, view);
+            ServedGuest prepared = Prepare(served.Configuration, served, guest, view, out FuseSession session, out ILogger log);
+            Include(prepared, new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, log));
         }
+
+        return served;
     }
 
-    private void Listen(ServedShare share, GuestConfiguration configuration, TableView? view)
+    /// <summary>Makes it one of the guests. Without its table nobody keeps right what it believes, so it may not go on.</summary>
+    private void Include(ServedGuest guest, GuestEndpoint endpoint)
     {
-        ILogger log = _loggers.CreateLogger($"coherencyd.{configuration.Name}");
-        CacheMode cache = ConfigurationFile.CacheOf(share.Configuration, configuration);
+        guest.Endpoint = endpoint;
+        if (guest.Table is { } view)
+        {
+            view.Table.Lost += () =>
+            {
+                endpoint.Disconnect();
+                LogTableLost(_log, guest.Name);
+            };
+        }
+
+        _endpoints = [.. _endpoints, endpoint];
+        _guests = [.. _guests, guest];
+    }
+
+    /// <param name="wanted">How its session is to be, where the share was opened for another one's wishes.</param>
+    private ServedGuest Prepare(
+        ShareConfiguration wanted, ServedShare share, GuestConfiguration configuration, TableView? view, out FuseSession session,
+        out ILogger log)
+    {
+        log = _loggers.CreateLogger($"coherencyd.{configuration.Name}");
+        CacheMode cache = ConfigurationFile.CacheOf(wanted, configuration);
+        ClientTranslation translation = wanted.ToTranslation();
         ServedGuest? guest = null;
         HeldEntries? held = Record(share, configuration, view);
-        FuseSession session = new(OpenFileSystem, share.Configuration.ToSessionOptions(configuration.Cache), _lockWaits, log, view, held);
+        session = new FuseSession(OpenFileSystem, wanted.ToSessionOptions(configuration.Cache), _lockWaits, log, view, held);
         guest = new ServedGuest(configuration.Name, configuration.Socket, cache, share, session, view);
-        guest.Endpoint = new GuestEndpoint(ToGuestOptions(share.Configuration, configuration, view), session, _lockWaits, log);
-        _endpoints.Add(guest.Endpoint);
-        _guests.Add(guest);
+        return guest;
 
         IFileSystem OpenFileSystem()
         {
             PassthroughFileSystem files = share.Share.OpenSession(view ?? held?.View);
             guest!.Use(files);
-            return ShareAccess.Restrict(files, configuration.Readonly ?? share.Configuration.Readonly);
+            IFileSystem restricted = ShareAccess.Restrict(files, configuration.Readonly ?? wanted.Readonly, translation);
+            return _interposition is null ? restricted : _interposition.Wrap(configuration.Name, restricted);
         }
     }
 
@@ -146,24 +287,25 @@ public sealed partial class GuestServer : IDisposable
         {
             ILogger log = _loggers.CreateLogger($"coherencyd.mount.{Path.GetFileName(mountPoint)}");
             MountView view = new(share.Group, share.RootKey) { Name = mountPoint };
+            ClientTranslation translation = configuration.ToTranslation();
             ServedGuest? guest = null;
             FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
             guest = new ServedGuest(mountPoint, mountPoint, CacheMode.Coherent, served, session, view);
             guest.Mount = HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view);
             _mounts.Add(guest.Mount);
-            _guests.Add(guest);
+            _guests = [.. _guests, guest];
 
             IFileSystem OpenFileSystem()
             {
                 PassthroughFileSystem files = share.OpenSession(view);
                 view.Use(files);
                 guest!.Use(files);
-                return ShareAccess.Restrict(files, configuration.Readonly);
+                return ShareAccess.Restrict(files, configuration.Readonly, translation);
             }
         }
     }
 
-    private static GuestOptions ToGuestOptions(ShareConfiguration share, GuestConfiguration guest, TableView? view) => new()
+    private GuestOptions ToGuestOptions(ShareConfiguration share, GuestConfiguration guest, TableView? view) => new()
     {
         Name = guest.Name,
         SocketPath = guest.Socket,
@@ -171,8 +313,29 @@ public sealed partial class GuestServer : IDisposable
         RequestQueues = guest.NumRequestQueues ?? share.NumRequestQueues,
         Table = view?.Table,
         DaxWindowBytes = view is null || share.DaxWindowMib == 0 ? 0 : ((long)share.DaxWindowMib << 20) - view.Table.MemoryBytes,
-        Queue = new QueueOptions(guest.PollUs ?? share.PollUs, guest.ThreadPoolSize ?? share.ThreadPoolSize),
+        Queue = new QueueOptions(guest.PollUs ?? share.PollUs, guest.ThreadPoolSize ?? share.ThreadPoolSize)
+        {
+            HandsOver = _interposition?.HandsOver,
+        },
     };
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "unshare(CLONE_FS) is refused, by the seccomp policy of a container runtime perhaps: what guests make gets its mode " +
+            "without help of the host's umask")]
+    private static partial void LogNoUmasks(ILogger log);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "guests' memory is not guarded, for this process may not map code ({Problem}): where a page of it cannot be had, the " +
+            "daemon ends for all guests. Give guests memory-backend-memfd, or prealloc=on")]
+    private static partial void LogUnguarded(ILogger log, string problem);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{Guest}: its version table was made shorter by somebody who can write to it, its VMM perhaps: the connection ends. " +
+            "A guest of the configuration needs the table's file removed and the daemon started again before it is started")]
+    private static partial void LogTableLost(ILogger log, string guest);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Message}")]
     private static partial void LogExhausted(ILogger log, string message);

@@ -1,5 +1,5 @@
 using Coherency.Core.Linux;
-using Coherency.Daemon.Commands;
+using Coherency.Daemon.Configuration;
 using Coherency.Host.Server;
 using Coherency.Host.Transports.FuseDevice;
 using Microsoft.Extensions.Logging;
@@ -20,7 +20,9 @@ internal static class HostMount
         }
         catch (LinuxException refused) when (refused.Errno == Errno.EPERM)
         {
-            throw new UsageException($"{refused.Message}: run as root, or in a user namespace of your own: unshare --user --map-root-user --mount coherencyd ...");
+            throw new UsageException(
+                $"{refused.Message}: run as root, or in a user namespace of your own: unshare --user --map-root-user --mount coherencyd " +
+                "...");
         }
     }
 }

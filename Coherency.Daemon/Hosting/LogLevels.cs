@@ -14,8 +14,11 @@ internal sealed class LogLevels(LogLevel level)
 
     private const string Framework = "Microsoft";
 
-    /// <summary>Tells of a start that failed, which whoever tried it does as well.</summary>
-    private const string FrameworkHost = "Microsoft.Extensions.Hosting";
+    /// <summary>These tell of a start that failed and of calls that were refused, which whoever tried it is told as well.</summary>
+    private static readonly string[] Repeating = ["Microsoft.Extensions.Hosting", "Grpc"];
+
+    /// <summary>It says nothing but that it cannot listen, which ends the daemon with a line that says more.</summary>
+    private const string WebServer = "Microsoft.AspNetCore.Server.Kestrel";
 
     private readonly Lock _lock = new();
     private volatile State _state = new(level, ImmutableDictionary<string, LogLevel>.Empty);
@@ -34,7 +37,10 @@ internal sealed class LogLevels(LogLevel level)
             }
 
             LogLevel previous = category.Length == 0 ? _state.Level : _state.LevelOf(category);
-            _state = category.Length == 0 ? _state with { Level = level, ByCategory = _state.ByCategory.Clear() } : _state with { ByCategory = _state.ByCategory.SetItem(category, level) };
+            _state = category.Length == 0 ? _state with { Level = level, ByCategory = _state.ByCategory.Clear() } : _state with
+            {
+                ByCategory = _state.ByCategory.SetItem(category, level),
+            };
             return previous;
         }
     }
@@ -54,7 +60,8 @@ internal sealed class LogLevels(LogLevel level)
 
             LogLevel least = category switch
             {
-                _ when category.StartsWith(FrameworkHost, StringComparison.Ordinal) => LogLevel.Critical,
+                WebServer => LogLevel.None,
+                _ when Array.Exists(Repeating, name => category.StartsWith(name, StringComparison.Ordinal)) => LogLevel.Critical,
                 _ when category.StartsWith(Framework, StringComparison.Ordinal) => LeastOfFramework,
                 _ => LogLevel.Trace,
             };

@@ -1,11 +1,6 @@
-using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
-using Coherency.Host.Passthrough;
-using Coherency.Host.Server;
-using Coherency.Host.Transports.FuseDevice;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace Coherency.Daemon.Hosting;
 
@@ -13,21 +8,29 @@ namespace Coherency.Daemon.Hosting;
 internal static class MountHost
 {
     /// <exception cref="UsageException">The share or the mount point cannot be used.</exception>
-    public static async Task<int> RunAsync(ShareConfiguration configuration, string mountPoint, int threads, LogSettings logging, CancellationToken cancellation)
+    public static async Task<int> RunAsync(
+        ShareConfiguration configuration, string mountPoint, int threads, LogSettings logging, CancellationToken cancellation)
     {
+        // The default builder watches the working directory for settings; a daemon has none there.
         HostApplicationBuilder builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddSystemd();
         logging.Apply(builder.Logging);
+        builder.Services.AddSingleton(new MountOptions(configuration, mountPoint, threads));
+        builder.Services.AddHostedService<MountService>();
         using IHost host = builder.Build();
-        ILogger log = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("coherencyd.mount");
-        using PassthroughShare share = new(configuration.ToPassthroughOptions());
-        using LockWaitQueue lockWaits = new();
-        FuseSession session = new(() => ShareAccess.Open(share, configuration.Readonly), configuration.ToSessionOptions(), lockWaits, log);
-        using FuseDeviceServer server = HostMount.Start(configuration.SharedDir, mountPoint, session, threads, log);
-        await host.StartAsync(cancellation).ConfigureAwait(false);
+        IHostApplicationLifetime lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
+        try
+        {
+            await host.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // A signal came before everything was there.
+            return ExitCodes.Success;
+        }
+
         Console.Out.WriteLine("ready");
-        SystemdNotifier.Notify("READY=1");
-        await Task.WhenAny(server.Unmounted, host.WaitForShutdownAsync(cancellation)).ConfigureAwait(false);
-        SystemdNotifier.Notify("STOPPING=1");
-        return CommandLine.Success;
+        await host.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
+        return ExitCodes.Success;
     }
 }

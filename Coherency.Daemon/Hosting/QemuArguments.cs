@@ -7,7 +7,9 @@ namespace Coherency.Daemon.Hosting;
 /// <summary>What to add to a QEMU command line so that a guest gets its share, and its version table.</summary>
 internal static class QemuArguments
 {
-    /// <summary>Bytes of the device's configuration space, rounded up to what QEMU reads: tag and queue count (VIRTIO 1.2, 5.11.4).</summary>
+    /// <summary>
+    /// Bytes of the device's configuration space, rounded up to what QEMU reads: tag and queue count (VIRTIO 1.2, 5.11.4).
+    /// </summary>
     private const int ConfigBytes = 40;
 
     private const int VirtioIdFs = 26;
@@ -38,9 +40,11 @@ internal static class QemuArguments
 
         long bytes = VersionTableLayout.MemoryBytes(share.TableSlots);
         yield return device + " \\";
-        yield return $"  -object memory-backend-file,id=table-{guest.Name},mem-path={ConfigurationFile.TablePathOf(share, guest)},size={bytes},share=on,readonly=on \\";
+        yield return $"  -object memory-backend-file,id=table-{guest.Name},mem-path={ConfigurationFile.TablePathOf(share, guest)}," +
+                $"size={bytes},share=on,readonly=on \\";
         yield return $"  -device ivshmem-plain,memdev=table-{guest.Name}";
         yield return "  or, from QEMU 11.1 on, instead of the last three lines, with the table in the device itself:";
-        yield return $"  -device vhost-user-test-device-pci,chardev=fs-{guest.Name},virtio-id={VirtioIdFs},num_vqs={1 + queues},config_size={ConfigBytes}";
+        yield return $"  -device vhost-user-test-device-pci,chardev=fs-{guest.Name},virtio-id={VirtioIdFs},num_vqs={1 + queues}," +
+                $"config_size={ConfigBytes}";
     }
 }

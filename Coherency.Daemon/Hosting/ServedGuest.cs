@@ -1,4 +1,5 @@
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
@@ -30,7 +31,9 @@ public sealed class ServedGuest(string name, string address, CacheMode cache, Se
     /// <summary>Its version table; null when it has none.</summary>
     public TableView? Table => View as TableView;
 
-    /// <summary>What it was given and may still hold; null when that is not recorded, as of mounts, which are told of every change.</summary>
+    /// <summary>
+    /// What it was given and may still hold; null when that is not recorded, as of mounts, which are told of every change.
+    /// </summary>
     public HeldEntries? Held => Session.Held;
 
     public GuestEndpoint? Endpoint { get; internal set; }

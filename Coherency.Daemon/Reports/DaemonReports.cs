@@ -10,8 +10,6 @@ internal sealed class DaemonReports : IDisposable
     {
         Server = server;
         Tables = new TableReports(server, Scans);
-        Holdings = new HoldingsQuery(
-            from guest in server.Guests let held = guest.Held where held is not null select new HeldGuest(guest.Name, guest.Share.Directory, held));
     }
 
     public GuestServer Server { get; }
@@ -21,8 +19,12 @@ internal sealed class DaemonReports : IDisposable
 
     public TableReports Tables { get; }
 
-    /// <summary>Of the guests whose holdings are recorded; none with <c>--no-holdings</c>.</summary>
-    public HoldingsQuery Holdings { get; }
+    /// <summary>Of the guests whose holdings are recorded, as they are now; none with <c>--no-holdings</c>.</summary>
+    public HoldingsQuery Holdings => new(
+        from guest in Server.Guests
+        let held = guest.Held
+        where held is not null
+        select new HeldGuest(guest.Name, guest.Share.Directory, held));
 
     /// <summary>After the last call.</summary>
     public void Dispose()

@@ -56,7 +56,12 @@ internal sealed class TableMoves : IDisposable
         }
     }
 
-    public void Dispose() => _turn.Dispose();
+    /// <summary>When this returns, nothing here looks at the table any more: its memory goes next.</summary>
+    public void Dispose()
+    {
+        _turn.Wait();
+        _turn.Dispose();
+    }
 
     private (Sample Sample, int SlotsInChange) Take(Span<ulong> heat)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Coherence.Holdings;
 
@@ -13,15 +14,16 @@ internal sealed record TableReport(TableRate Rate, ulong[] Heat, long HeldEntrie
 /// <summary>Looks at the tables of the guests. Thread-safe.</summary>
 internal sealed class TableReports(GuestServer server, ScanGate scans) : IDisposable
 {
-    private readonly Dictionary<ServedGuest, TableMoves> _moves =
-        server.Guests.Where(guest => guest.Table is not null).ToDictionary(guest => guest, guest => new TableMoves(guest.Table!.Table, scans));
+    /// <summary>Of a guest that came later from the first look on; of one that has gone nothing is kept.</summary>
+    private readonly ConditionalWeakTable<ServedGuest, TableMoves> _moves = Begin(server, scans);
 
     /// <param name="guest">One that has a table.</param>
     /// <param name="buckets">Runs of slots; 0 for no heat.</param>
     public async Task<TableReport> LookAsync(ServedGuest guest, int buckets, CancellationToken cancellation)
     {
         ulong[] heat = new ulong[buckets];
-        TableRate rate = await _moves[guest].LookAsync(heat, cancellation).ConfigureAwait(false);
+        TableRate rate = await _moves.GetValue(guest, one => new TableMoves(one.Table!.Table, scans)).LookAsync(heat, cancellation)
+            .ConfigureAwait(false);
         if (guest.Held is not { } held)
         {
             return new TableReport(rate, heat, 0, 0, 0);
@@ -35,9 +37,20 @@ internal sealed class TableReports(GuestServer server, ScanGate scans) : IDispos
 
     public void Dispose()
     {
-        foreach (TableMoves moves in _moves.Values)
+        foreach ((_, TableMoves moves) in _moves)
         {
             moves.Dispose();
         }
+    }
+
+    private static ConditionalWeakTable<ServedGuest, TableMoves> Begin(GuestServer server, ScanGate scans)
+    {
+        ConditionalWeakTable<ServedGuest, TableMoves> moves = [];
+        foreach (ServedGuest guest in server.Guests.Where(guest => guest.Table is not null))
+        {
+            moves.Add(guest, new TableMoves(guest.Table!.Table, scans));
+        }
+
+        return moves;
     }
 }

@@ -1,6 +1,11 @@
 using System.Diagnostics;
+using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Telemetry.Instruments;
+using Coherency.Host.Faults;
+using Coherency.Host.Server;
 using Coherency.Host.Server.Statistics;
+using Microsoft.Extensions.Hosting;
 
 namespace Coherency.Daemon.Telemetry;
 
@@ -8,44 +13,49 @@ namespace Coherency.Daemon.Telemetry;
 /// Makes spans of the requests that sessions keep as samples, from a thread of its own: the threads that serve requests know
 /// nothing of traces.
 /// </summary>
-internal sealed class RequestTraces : IDisposable
+internal sealed class RequestTraces : IHostedService, IDisposable
 {
     /// <summary>How often samples are fetched: a ring of them is not full in that time, at 10,000 kept a second and thread.</summary>
     private const int PeriodMs = 100;
 
     private static readonly ActivitySource Source = new(TelemetryNames.Source);
 
-    private readonly IReadOnlyList<ServedGuest> _clients;
+    private readonly GuestServer _server;
     private readonly ManualResetEvent _stop = new(initialState: false);
-    private readonly Thread _thread;
+    private readonly int _every;
+    private IReadOnlyList<ServedGuest> _sampled = [];
+    private Thread? _thread;
     private DateTime _now;
     private long _nowTimestamp;
 
-    /// <param name="every">One request in so many.</param>
-    public RequestTraces(IReadOnlyList<ServedGuest> clients, int every)
+    public RequestTraces(GuestServer server, TelemetrySettings settings)
     {
-        _clients = clients;
-        foreach (ServedGuest client in clients)
-        {
-            client.Session.Counters.Sample(every);
-        }
+        _server = server;
+        _every = settings.SampleEvery;
+    }
 
-        _thread = new Thread(Run) { Name = "request-traces", IsBackground = true };
-        _thread.Start();
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        SampleNew();
+        // Without it there are no more spans, which are gone as when nobody takes them.
+        _thread = GuardedThread.Start("request-traces", Run, static _ => { });
+        return Task.CompletedTask;
     }
 
     /// <summary>Makes spans of what was kept until now.</summary>
-    public void Dispose()
+    public Task StopAsync(CancellationToken cancellationToken)
     {
         _stop.Set();
-        _thread.Join();
-        foreach (ServedGuest client in _clients)
+        _thread?.Join();
+        foreach (ServedGuest client in _sampled)
         {
             client.Session.Counters.Sample(0);
         }
 
-        _stop.Dispose();
+        return Task.CompletedTask;
     }
+
+    public void Dispose() => _stop.Dispose();
 
     private void Run()
     {
@@ -55,12 +65,25 @@ internal sealed class RequestTraces : IDisposable
             stopped = _stop.WaitOne(PeriodMs);
             _nowTimestamp = Stopwatch.GetTimestamp();
             _now = DateTime.UtcNow;
-            foreach (ServedGuest client in _clients)
+            SampleNew();
+            foreach (ServedGuest client in _sampled)
             {
                 client.Session.Counters.TakeSamples(sample => MakeSpan(client, sample));
             }
         }
         while (!stopped);
+    }
+
+    /// <summary>Guests may have come since the last look.</summary>
+    private void SampleNew()
+    {
+        IReadOnlyList<ServedGuest> present = _server.Guests;
+        foreach (ServedGuest client in present.Except(_sampled))
+        {
+            client.Session.Counters.Sample(_every);
+        }
+
+        _sampled = present;
     }
 
     private void MakeSpan(ServedGuest client, in RequestSample sample)

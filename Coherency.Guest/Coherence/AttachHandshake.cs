@@ -15,16 +15,19 @@ public static class AttachHandshake
     /// <exception cref="FuseException">ENODATA: the daemon does not serve this guest coherently.</exception>
     public static AttachFlags Perform(FuseClient fuse, VersionTableReader table, bool withoutOpens = false)
     {
-        byte[] answer = fuse.GetXattr(NodeId.Root, withoutOpens ? VersionTableLayout.AttachWithoutOpensAttribute : VersionTableLayout.AttachAttribute);
+        byte[] answer = fuse.GetXattr(
+            NodeId.Root, withoutOpens ? VersionTableLayout.AttachWithoutOpensAttribute : VersionTableLayout.AttachAttribute);
         if (answer.Length != Unsafe.SizeOf<coherency_attach>())
         {
             throw new VersionTableException($"the daemon answered the handshake with {answer.Length} bytes: it is of another version");
         }
 
+        // SAFETY: the answer was found to have exactly its size.
         coherency_attach attach = MemoryMarshal.Read<coherency_attach>(answer);
         if (attach.layout != VersionTableConstants.Layout || attach.instance_id != table.InstanceId || attach.root_key != table.RootKey)
         {
-            throw new VersionTableException($"the table is not this session's: instance {table.InstanceId:x}, and the daemon speaks of {attach.instance_id:x}");
+            throw new VersionTableException(
+                $"the table is not this session's: instance {table.InstanceId:x}, and the daemon speaks of {attach.instance_id:x}");
         }
 
         AttachFlags flags = (AttachFlags)attach.flags;

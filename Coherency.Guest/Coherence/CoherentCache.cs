@@ -265,7 +265,8 @@ public sealed class CoherentCache : IDisposable
     }
 
     /// <param name="validSeconds">As the daemon said; 0 for what no slot governs.</param>
-    private static void Keep<TKey, T>(ConcurrentDictionary<TKey, Cached<T>> cache, TKey key, T value, WatchSample sample, ulong validSeconds)
+    private static void Keep<TKey, T>(
+        ConcurrentDictionary<TKey, Cached<T>> cache, TKey key, T value, WatchSample sample, ulong validSeconds)
         where TKey : notnull
     {
         if (sample.Counts && validSeconds > 0)

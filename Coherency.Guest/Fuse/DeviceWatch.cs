@@ -63,6 +63,7 @@ internal sealed unsafe class DeviceWatch(VirtqueueDriver driver, EventFd call, i
     /// <summary>Sleeps until the interrupt comes, perhaps less; false when the time is up.</summary>
     private bool Sleep(int timeoutMs)
     {
+        // SAFETY: two places, of which two are polled and looked at.
         pollfd* fds = stackalloc pollfd[2];
         fds[0] = new pollfd { fd = call.Fd, events = EventFlags.POLLIN };
 

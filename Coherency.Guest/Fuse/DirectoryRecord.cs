@@ -61,6 +61,7 @@ public sealed record DirectoryRecord(ulong Ino, ulong NextOffset, uint Type, byt
             throw new FuseProtocolException($"{reply.Length} bytes are left for a directory entry, {header} are needed");
         }
 
+        // SAFETY: the reply was found to have the fixed part. It is read once; the name's length is compared below.
         fuse_direntplus record = plus
             ? MemoryMarshal.Read<fuse_direntplus>(reply)
             : new fuse_direntplus { dirent = MemoryMarshal.Read<fuse_dirent>(reply) };

@@ -7,7 +7,9 @@ namespace Coherency.Guest.Fuse;
 
 public sealed partial class FuseClient
 {
-    /// <summary>Finds a name; each success is one reference to give back with <see cref="Forget"/>. Node id 0: no such name, cacheable.</summary>
+    /// <summary>
+    /// Finds a name; each success is one reference to give back with <see cref="Forget"/>. Node id 0: no such name, cacheable.
+    /// </summary>
     public fuse_entry_out Lookup(NodeId parent, ReadOnlySpan<byte> name)
     {
         using Exchange exchange = Begin(FuseOpcode.Lookup, parent);

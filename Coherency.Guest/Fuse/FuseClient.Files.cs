@@ -36,7 +36,8 @@ public sealed unsafe partial class FuseClient
     /// <summary>Writes up to what one request can move; returns bytes.</summary>
     /// <param name="openFlags">O_* that the file was opened with.</param>
     public int Write(
-        NodeId node, FileHandle handle, long offset, ReadOnlySpan<byte> data, FuseWriteFlags flags = FuseWriteFlags.None, int openFlags = OpenFlags.O_WRONLY)
+        NodeId node, FileHandle handle, long offset, ReadOnlySpan<byte> data, FuseWriteFlags flags = FuseWriteFlags.None,
+        int openFlags = OpenFlags.O_WRONLY)
     {
         int bytes = Math.Min(data.Length, Connection.WriteBytesMax);
         using Exchange exchange = Begin(FuseOpcode.Write, node);

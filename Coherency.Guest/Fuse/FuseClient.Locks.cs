@@ -1,5 +1,7 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
+using Coherency.Core.Versioning.Abi;
 
 namespace Coherency.Guest.Fuse;
 
@@ -36,12 +38,57 @@ public sealed partial class FuseClient
         Lock(wait ? FuseOpcode.SetLkw : FuseOpcode.SetLk, node, argument);
     }
 
+    /// <summary>
+    /// Asks for a lock that somebody waits for, without waiting at the daemon: None when it is given, EAGAIN or EBUSY when not yet.
+    /// For the module's own way see docs/version-table.md, "Waiting for locks".
+    /// </summary>
+    /// <param name="flags">Ask, then Again; Leave to wait no more.</param>
+    public Errno AskLock(NodeId node, FileHandle handle, ulong owner, fuse_file_lock wanted, LockAskFlags flags, bool isFlock = false)
+    {
+        wanted.type |= (uint)flags;
+        FuseOpcode opcode = flags.HasFlag(LockAskFlags.Leave) ? FuseOpcode.SetLk : FuseOpcode.SetLkw;
+        using Exchange exchange = Begin(opcode, node);
+        exchange.Slot.Argument(new fuse_lk_in
+        {
+            fh = handle.Value,
+            owner = owner,
+            lk = wanted,
+            lk_flags = isFlock ? (uint)FuseLockFlags.Flock : 0,
+        });
+        exchange.Slot.ExpectReply();
+        try
+        {
+            exchange.Check(Connection.Options.Wait);
+            return Errno.None;
+        }
+        catch (FuseException exception)
+        {
+            return exception.Errno;
+        }
+    }
+
     private void Lock(FuseOpcode opcode, NodeId node, in fuse_lk_in argument)
+    {
+        while (!TryLock(opcode, node, argument))
+        {
+        }
+    }
+
+    /// <summary>False when the daemon has given up a wait that became long, and wants to be asked again.</summary>
+    private bool TryLock(FuseOpcode opcode, NodeId node, in fuse_lk_in argument)
     {
         using Exchange exchange = Begin(opcode, node);
         exchange.Slot.Argument(argument);
         exchange.Slot.ExpectReply();
         WaitPolicy policy = Connection.Options.Wait;
-        exchange.Check(opcode == FuseOpcode.SetLkw ? policy with { TimeoutMs = -1 } : policy);
+        try
+        {
+            exchange.Check(opcode == FuseOpcode.SetLkw ? policy with { TimeoutMs = -1 } : policy);
+            return true;
+        }
+        catch (FuseException exception) when (opcode == FuseOpcode.SetLkw && exception.Errno == Errno.EINTR)
+        {
+            return false;
+        }
     }
 }

@@ -21,7 +21,8 @@ public sealed class FuseConnection : IDisposable
     {
         Options = options;
         QueueSettings settings = new(options.SlotsPerQueue, options.DataBytesMax, frontend.Options.StartIndex, frontend.SocketFd);
-        HighPriorityQueue = new RequestQueue(frontend.Memory, frontend.Queues[0], frontend.Features, settings with { Slots = HighPrioritySlots, DataBytesMax = 0 });
+        HighPriorityQueue = new RequestQueue(
+            frontend.Memory, frontend.Queues[0], frontend.Features, settings with { Slots = HighPrioritySlots, DataBytesMax = 0 });
         _requestQueues = [.. frontend.Queues.Skip(1).Select(ring => new RequestQueue(frontend.Memory, ring, frontend.Features, settings))];
         foreach (RequestQueue queue in _requestQueues)
         {

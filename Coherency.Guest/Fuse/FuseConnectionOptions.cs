@@ -21,7 +21,8 @@ public sealed record FuseConnectionOptions
         | FuseInitFlags.DoReaddirplus | FuseInitFlags.ReaddirplusAuto | FuseInitFlags.AsyncDio | FuseInitFlags.WritebackCache
         | FuseInitFlags.ParallelDirops | FuseInitFlags.HandleKillpriv | FuseInitFlags.AbortError | FuseInitFlags.MaxPages
         | FuseInitFlags.CacheSymlinks | FuseInitFlags.ExplicitInvalData | FuseInitFlags.HandleKillprivV2
-        | FuseInitFlags.NoOpenSupport | FuseInitFlags.NoOpendirSupport | FuseInitFlags.SetxattrExt | FuseInitFlags.InitExt | FuseInitFlags.CreateSuppGroup;
+        | FuseInitFlags.NoOpenSupport | FuseInitFlags.NoOpendirSupport | FuseInitFlags.SetxattrExt | FuseInitFlags.InitExt
+        | FuseInitFlags.CreateSuppGroup;
 
     /// <summary>How requests wait for their reply, blocking locks excepted: those wait without end.</summary>
     public WaitPolicy Wait { get; init; } = new(SpinMicroseconds: 50, TimeoutMs: 30_000);

@@ -89,7 +89,7 @@ public sealed unsafe class RequestSlot
     }
 
     /// <summary>Starts a request; what the slot held before is gone.</summary>
-    public void Begin(FuseOpcode opcode, NodeId node, CallerIdentity caller)
+    public RequestSlot Begin(FuseOpcode opcode, NodeId node, CallerIdentity caller)
     {
         BeginRaw();
         Opcode = opcode;
@@ -101,20 +101,20 @@ public sealed unsafe class RequestSlot
             gid = caller.Gid,
             pid = caller.Pid,
         };
-        AppendReadable(BytesOf(header));
+        return AppendReadable(BytesOf(header));
     }
 
     /// <summary>Appends an argument struct.</summary>
-    public void Argument<T>(in T argument)
+    public RequestSlot Argument<T>(in T argument)
         where T : unmanaged => AppendReadable(BytesOf(argument));
 
     /// <summary>Appends a name and its NUL; the bytes are not checked.</summary>
-    public void Name(ReadOnlySpan<byte> name)
+    public RequestSlot Name(ReadOnlySpan<byte> name)
     {
         Span<byte> room = TakeRequestRoom(name.Length + 1, out ulong address);
         name.CopyTo(room);
         room[^1] = 0;
-        AddSegment(address, (uint)room.Length, deviceWrites: false);
+        return AddSegment(address, (uint)room.Length, deviceWrites: false);
     }
 
     /// <summary>Appends the caller's supplementary group as an extension (FUSE_EXT_GROUPS); after it only data may follow.</summary>
@@ -127,31 +127,25 @@ public sealed unsafe class RequestSlot
     }
 
     /// <summary>Appends the first <paramref name="bytes"/> of <see cref="Data"/> as the request's payload.</summary>
-    public void SendData(int bytes) => AddDataSegments(bytes, deviceWrites: false);
+    public RequestSlot SendData(int bytes) => AddDataSegments(bytes, deviceWrites: false);
 
     /// <summary>Makes room for a reply without arguments; every operation but the forgets has at least that.</summary>
-    public void ExpectReply() => ExpectReplyBytes(sizeof(fuse_out_header));
+    public RequestSlot ExpectReply() => ExpectReplyBytes(sizeof(fuse_out_header));
 
     /// <summary>Makes room for a reply with an argument struct.</summary>
-    public void ExpectReply<T>()
-        where T : unmanaged
-    {
-        ExpectReply();
-        ExpectReplyBytes(sizeof(T));
-    }
+    public RequestSlot ExpectReply<T>()
+        where T : unmanaged => ExpectReply().ExpectReplyBytes(sizeof(T));
 
     /// <summary>Makes room for a second argument struct in the reply (FUSE_CREATE).</summary>
-    public void ExpectMore<T>()
+    public RequestSlot ExpectMore<T>()
         where T : unmanaged => ExpectReplyBytes(sizeof(T));
 
     /// <summary>Makes room for a reply of up to <paramref name="bytes"/> of data, which will be found in <see cref="Data"/>.</summary>
-    public void ExpectData(int bytes)
-    {
-        ExpectReply();
-        AddDataSegments(bytes, deviceWrites: true);
-    }
+    public RequestSlot ExpectData(int bytes) => ExpectReply().AddDataSegments(bytes, deviceWrites: true);
 
-    /// <summary>Starts an empty chain, to be filled with <see cref="AppendReadable"/>, <see cref="AppendWritable"/> and <see cref="AddSegment"/>.</summary>
+    /// <summary>
+    /// Starts an empty chain, to be filled with <see cref="AppendReadable"/>, <see cref="AppendWritable"/> and <see cref="AddSegment"/>.
+    /// </summary>
     public void BeginRaw()
     {
         _segmentCount = 0;
@@ -162,21 +156,22 @@ public sealed unsafe class RequestSlot
     }
 
     /// <summary>Appends any bytes as one descriptor that the device reads.</summary>
-    public void AppendReadable(ReadOnlySpan<byte> bytes)
+    public RequestSlot AppendReadable(ReadOnlySpan<byte> bytes)
     {
         Span<byte> room = TakeRequestRoom(bytes.Length, out ulong address);
         bytes.CopyTo(room);
-        AddSegment(address, (uint)bytes.Length, deviceWrites: false);
+        return AddSegment(address, (uint)bytes.Length, deviceWrites: false);
     }
 
     /// <summary>Appends one descriptor of that many bytes that the device writes.</summary>
     public void AppendWritable(int bytes) => ExpectReplyBytes(bytes);
 
     /// <summary>Appends a descriptor with any address and length, be they in guest memory or not.</summary>
-    public void AddSegment(ulong address, uint length, bool deviceWrites)
+    public RequestSlot AddSegment(ulong address, uint length, bool deviceWrites)
     {
         _segments[_segmentCount++] = new ChainSegment(address, length, deviceWrites);
         _sentLength += deviceWrites ? 0 : (int)length;
+        return this;
     }
 
     /// <summary>The reply's error; <see cref="Errno.None"/> when it succeeded.</summary>
@@ -205,11 +200,14 @@ public sealed unsafe class RequestSlot
     {
         int end = sizeof(fuse_out_header) + offset + sizeof(T);
         return ReplyHeader.len >= end
+            // SAFETY: a span of the reply area: what does not lie within it, whatever the daemon says its length is,
+            // throws.
             ? MemoryMarshal.Read<T>(_reply.Span[(end - sizeof(T))..])
             : throw new FuseProtocolException($"{Opcode}: a reply of {ReplyHeader.len} bytes, {end} are right");
     }
 
     /// <summary>The data of a successful reply to a request made with <see cref="ExpectData"/>.</summary>
+    // SAFETY: as ReadReply.
     public ReadOnlySpan<byte> ReadData() => _data.Span[..(int)(ReplyHeader.len - sizeof(fuse_out_header))];
 
     /// <summary>The bytes of the reply, as far as they were not data; for raw requests.</summary>
@@ -263,19 +261,21 @@ public sealed unsafe class RequestSlot
         return room.Span;
     }
 
-    private void ExpectReplyBytes(int bytes)
+    private RequestSlot ExpectReplyBytes(int bytes)
     {
         GuestBuffer room = _reply.Slice(_replyUsed, bytes);
         _replyUsed += bytes;
-        AddSegment(room.Address, (uint)bytes, deviceWrites: true);
+        return AddSegment(room.Address, (uint)bytes, deviceWrites: true);
     }
 
-    private void AddDataSegments(int bytes, bool deviceWrites)
+    private RequestSlot AddDataSegments(int bytes, bool deviceWrites)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, _data.Length);
         for (int offset = 0; offset < bytes; offset += DataSegmentBytes)
         {
             AddSegment(_data.Address + (ulong)offset, (uint)Math.Min(DataSegmentBytes, bytes - offset), deviceWrites);
         }
+
+        return this;
     }
 }

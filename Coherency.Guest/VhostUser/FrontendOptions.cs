@@ -15,6 +15,9 @@ public sealed record FrontendOptions
     /// <summary>Bytes of guest memory; only touched pages cost anything.</summary>
     public long MemoryBytes { get; init; } = 1L << 30;
 
+    /// <summary>Where the file of the guest's memory is made, which no name is left of; null for memory of its own (memfd).</summary>
+    public string? MemoryFolder { get; init; }
+
     /// <summary>Pieces in which the daemon is told of the memory.</summary>
     public int MemoryRegions { get; init; } = 1;
 

@@ -1,10 +1,9 @@
-using System.Text;
 using Coherency.Core.Linux;
 
 namespace Coherency.Guest.VhostUser;
 
 /// <summary>Connecting to a UNIX socket by path.</summary>
-internal static unsafe class UnixSocket
+internal static class UnixSocket
 {
     private const int RetryMs = 5;
 
@@ -12,7 +11,11 @@ internal static unsafe class UnixSocket
     /// <exception cref="LinuxException">Nobody listens there.</exception>
     public static int Connect(string path, int timeoutMs)
     {
-        sockaddr_un address = ToAddress(path);
+        if (!sockaddr_un.TryMake(path, out sockaddr_un address))
+        {
+            throw new ArgumentException($"a socket path has 1 to {sockaddr_un.PathMax - 1} bytes: {path}", nameof(path));
+        }
+
         long deadline = Environment.TickCount64 + timeoutMs;
         while (true)
         {
@@ -32,19 +35,5 @@ internal static unsafe class UnixSocket
 
             Thread.Sleep(RetryMs);
         }
-    }
-
-    private static sockaddr_un ToAddress(string path)
-    {
-        sockaddr_un address = new() { sun_family = SocketFlags.AF_UNIX };
-        int bytes = Encoding.UTF8.GetByteCount(path);
-        if (bytes >= sockaddr_un.PathMax)
-        {
-            throw new ArgumentException($"a socket path has at most {sockaddr_un.PathMax - 1} bytes: {path}", nameof(path));
-        }
-
-        // SAFETY: the path and its NUL were found to fit into sun_path, which is zeroed.
-        Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, sockaddr_un.PathMax));
-        return address;
     }
 }

@@ -67,6 +67,7 @@ public sealed unsafe partial class VhostUserFrontend
                 throw new VhostUserException($"GET_CONFIG answered {_reply.Payload.Length} bytes, {payload.Length} are right");
             }
 
+            // SAFETY: the reply was found to be as long as what was sent, which had room for it.
             var config = MemoryMarshal.Read<virtio_fs_config>(_reply.Payload[sizeof(vhost_user_config)..]);
             Tag = ReadTag(config);
             ConfiguredRequestQueues = (int)config.num_request_queues;
@@ -74,7 +75,7 @@ public sealed unsafe partial class VhostUserFrontend
     }
 
     /// <summary>Makes the guest's memory; the daemon is not told yet.</summary>
-    public void CreateMemory() => _memory ??= GuestRam.Create(Options.MemoryBytes, Options.MemoryRegions);
+    public void CreateMemory() => _memory ??= GuestRam.Create(Options.MemoryBytes, Options.MemoryRegions, Options.MemoryFolder);
 
     /// <summary>Allocates the rings; the daemon is not told yet.</summary>
     public void CreateQueues()
@@ -149,11 +150,12 @@ public sealed unsafe partial class VhostUserFrontend
     }
 
     /// <summary>Hands every ring over and enables it.</summary>
-    public void HandOverQueues()
+    /// <param name="bases">Where each ring goes on; at <see cref="FrontendOptions.StartIndex"/> when not given.</param>
+    public void HandOverQueues(ushort[]? bases = null)
     {
         for (int i = 0; i < _queues.Length; i++)
         {
-            HandOverQueue(i);
+            HandOverQueue(i, bases?[i]);
         }
 
         for (int i = 0; i < _queues.Length; i++)
@@ -162,13 +164,13 @@ public sealed unsafe partial class VhostUserFrontend
         }
     }
 
-    /// <summary>SET_VRING_NUM, BASE, ADDR, CALL and KICK of one ring; the kick starts it.</summary>
-    public void HandOverQueue(int index)
+    /// <summary>SET_VRING_NUM, BASE, ADDR, CALL, ERR and KICK of one ring; the kick starts it.</summary>
+    public void HandOverQueue(int index, ushort? start = null)
     {
         RawVirtqueue queue = _queues[index];
         uint ring = (uint)index;
         Tell(VhostUserRequest.SetVringNum, new vhost_vring_state { index = ring, num = (uint)queue.Size });
-        Tell(VhostUserRequest.SetVringBase, new vhost_vring_state { index = ring, num = Options.StartIndex });
+        Tell(VhostUserRequest.SetVringBase, new vhost_vring_state { index = ring, num = start ?? Options.StartIndex });
         Tell(VhostUserRequest.SetVringAddr, new vhost_vring_addr
         {
             index = ring,
@@ -178,6 +180,7 @@ public sealed unsafe partial class VhostUserFrontend
         });
         ulong word = ring;
         Tell(VhostUserRequest.SetVringCall, BytesOf(word), [queue.Call.Fd]);
+        Tell(VhostUserRequest.SetVringErr, BytesOf(word), [queue.Error.Fd]);
         Tell(VhostUserRequest.SetVringKick, BytesOf(word), [queue.Kick.Fd]);
     }
 

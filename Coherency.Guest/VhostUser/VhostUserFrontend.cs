@@ -37,7 +37,9 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
 
     public FrontendOptions Options { get; }
 
-    /// <summary>The message channel; <see cref="VhostUserConnection.Send(uint, uint, ReadOnlySpan{byte}, ReadOnlySpan{int})"/> takes anything.</summary>
+    /// <summary>
+    /// The message channel; <see cref="VhostUserConnection.Send(uint, uint, ReadOnlySpan{byte}, ReadOnlySpan{int})"/> takes anything.
+    /// </summary>
     public VhostUserConnection Connection { get; }
 
     /// <summary>The socket, owned by <see cref="Connection"/>.</summary>
@@ -99,6 +101,18 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         }
     }
 
+    /// <summary>What a VMM does that stops its machine and lets it go on: the rings go on where they were.</summary>
+    public void StopAndContinue()
+    {
+        ushort[] bases = new ushort[_queues.Length];
+        for (int i = 0; i < bases.Length; i++)
+        {
+            bases[i] = StopQueue(i);
+        }
+
+        HandOverQueues(bases);
+    }
+
     /// <summary>
     /// What a guest's reboot does: takes the queues back, resets the device, and hands zeroed queues over again. Every buffer
     /// allocated since the first start is gone, so that a new FUSE connection can be made.
@@ -117,6 +131,7 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
     /// <summary>Sends bytes that need not be a message.</summary>
     public void SendBytes(ReadOnlySpan<byte> bytes)
     {
+        // SAFETY: as many bytes as the span has.
         fixed (byte* start = bytes)
         {
             LinuxException.Check(Libc.Write(SocketFd, start, (nuint)bytes.Length), "writing to the vhost-user socket");
@@ -144,6 +159,7 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
 
     private static string ReadTag(in virtio_fs_config config)
     {
+        // SAFETY: the field has TagBytes.
         fixed (byte* tag = config.tag)
         {
             ReadOnlySpan<byte> bytes = new(tag, virtio_fs_config.TagBytes);

@@ -1,3 +1,4 @@
+using System.Text;
 using Coherency.Core.Linux;
 
 namespace Coherency.Guest.Virtio;
@@ -17,6 +18,8 @@ public sealed unsafe class GuestRam : IDisposable
     private const int PageBytes = 4096;
 
     private readonly Lock _allocation = new();
+    // SAFETY: Bytes of a file that has them are mapped here until Dispose. Allocate compares with Bytes before it hands
+    // out; who disposes has ended all that use what was handed out (VirtioFsGuest).
     private readonly byte* _start;
     private long _used;
     private bool _disposed;
@@ -43,14 +46,17 @@ public sealed unsafe class GuestRam : IDisposable
 
     /// <param name="bytes">Rounded up so that each region is whole pages.</param>
     /// <param name="regionCount">How many regions the daemon is told of.</param>
+    /// <param name="folder">Where the memory file is made, which no name is left of; null for one that never has one.</param>
     /// <exception cref="LinuxException">The kernel gives no memory.</exception>
-    public static GuestRam Create(long bytes, int regionCount = 1)
+    public static GuestRam Create(long bytes, int regionCount = 1, string? folder = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(regionCount);
         long grain = (long)PageBytes * regionCount;
         long size = (bytes + grain - 1) / grain * grain;
-        int fd = LinuxException.Check(Libc.MemFdCreate("coherency-guest", MemoryFlags.MFD_CLOEXEC), "memfd_create");
+        int fd = folder is null
+            ? LinuxException.Check(Libc.MemFdCreate("coherency-guest", MemoryFlags.MFD_CLOEXEC), "memfd_create")
+            : CreateNameless(folder);
         if (Libc.FTruncate(fd, size).ToErrno() is not Errno.None and var errno)
         {
             _ = Libc.Close(fd);
@@ -118,6 +124,15 @@ public sealed unsafe class GuestRam : IDisposable
             _disposed = true;
             _ = Libc.MUnmap(_start, (nuint)Bytes);
             _ = Libc.Close(Fd);
+        }
+    }
+
+    private static int CreateNameless(string folder)
+    {
+        fixed (byte* path = Encoding.UTF8.GetBytes(folder + '\0'))
+        {
+            return LinuxException.Check(
+                Libc.OpenAt(OpenFlags.AT_FDCWD, path, OpenFlags.O_TMPFILE | OpenFlags.O_RDWR), $"making a file in {folder}");
         }
     }
 

@@ -55,6 +55,9 @@ public sealed unsafe class RawVirtqueue : IDisposable
     /// <summary>Signalled by the device: there are new used chains.</summary>
     public EventFd Call { get; } = EventFd.Create();
 
+    /// <summary>Signalled by the device: it can make nothing of the ring any more.</summary>
+    public EventFd Error { get; } = EventFd.Create();
+
     // SAFETY (all accessors below): the constructor allocated each ring with room for Size entries and its event field, and
     // every position is reduced by _mask, so no access leaves the allocation.
 
@@ -62,7 +65,9 @@ public sealed unsafe class RawVirtqueue : IDisposable
 
     public vring_desc ReadDescriptor(int index) => ((vring_desc*)Descriptors.Pointer)[index & _mask];
 
-    /// <summary>Puts the head of a chain at <paramref name="index"/> of the available ring; the device sees it with the next index.</summary>
+    /// <summary>
+    /// Puts the head of a chain at <paramref name="index"/> of the available ring; the device sees it with the next index.
+    /// </summary>
     public void WriteAvailable(ushort index, ushort head) => ((ushort*)(Available.Pointer + sizeof(vring_avail)))[index & _mask] = head;
 
     /// <summary>Publishes everything written before: pairs with the device's acquiring read of the index.</summary>
@@ -73,7 +78,8 @@ public sealed unsafe class RawVirtqueue : IDisposable
     public void StoreAvailableFlags(ushort flags) => Volatile.Write(ref ((vring_avail*)Available.Pointer)->flags, flags);
 
     /// <summary>Asks the device to interrupt when it uses the chain of this index (event index only).</summary>
-    public void StoreUsedEvent(ushort index) => Volatile.Write(ref *(ushort*)(Available.Pointer + sizeof(vring_avail) + (Size * sizeof(ushort))), index);
+    public void StoreUsedEvent(ushort index) =>
+        Volatile.Write(ref *(ushort*)(Available.Pointer + sizeof(vring_avail) + (Size * sizeof(ushort))), index);
 
     /// <summary>Everything that the device wrote before it published this index is seen after it.</summary>
     public ushort LoadAcquireUsedIndex() => Volatile.Read(ref ((vring_used*)Used.Pointer)->idx);
@@ -100,11 +106,13 @@ public sealed unsafe class RawVirtqueue : IDisposable
         *AvailableEvent = startIndex;
         Kick.Drain();
         Call.Drain();
+        Error.Drain();
     }
 
     public void Dispose()
     {
         Kick.Dispose();
         Call.Dispose();
+        Error.Dispose();
     }
 }

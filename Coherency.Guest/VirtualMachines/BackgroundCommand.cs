@@ -28,12 +28,12 @@ public sealed class BackgroundCommand
     /// <summary>Sends a line to the command's standard input.</summary>
     public Task TellAsync(string line = "go on") => _machine.ExpectAsync($"echo '{line}' >{_files}.input");
 
+    public async Task<bool> HasEndedAsync() => (await StatusAsync()).Length > 0;
+
     /// <summary>Waits for the command's end.</summary>
     public async Task<CommandResult> CompletionAsync(TimeSpan? timeout = null)
     {
-        // The status is empty while the shell has created the file but not yet written it.
-        string status = await PollAsync(
-            "end", () => _machine.ExpectAsync($"cat {_files}.status 2>/dev/null || true"), text => text.Length > 0, timeout);
+        string status = await PollAsync("end", StatusAsync, text => text.Length > 0, timeout);
         return new CommandResult(int.Parse(status, CultureInfo.InvariantCulture), await OutputAsync());
     }
 
@@ -47,6 +47,9 @@ public sealed class BackgroundCommand
             + $"{{ ( {command} ) <>{files}.input >{files}.output 2>&1; echo $? >{files}.status; }} >/dev/null 2>&1 &");
         return started;
     }
+
+    /// <summary>Empty before the end, also while the shell has created the file but not yet written it.</summary>
+    private Task<string> StatusAsync() => _machine.ExpectAsync($"cat {_files}.status 2>/dev/null || true");
 
     private static async Task<string> PollAsync(
         string what, Func<Task<string>> read, Func<string, bool> isReached, TimeSpan? timeout = null)

@@ -1,3 +1,5 @@
+using Coherency.Guest.Processes;
+
 namespace Coherency.Guest.VirtualMachines;
 
 /// <summary>
@@ -6,7 +8,8 @@ namespace Coherency.Guest.VirtualMachines;
 /// </summary>
 public sealed class VirtualMachine : IAsyncDisposable
 {
-    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(90);
+    /// <summary>A boot takes seconds, and minutes where many want the processors.</summary>
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(60);
 
     private readonly VirtualMachineSettings _settings;
@@ -21,7 +24,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         _settings = settings;
         _console = new GuestConsole(settings.ConsoleLog);
         _agent = new GuestAgentConnection(settings.AgentSocket);
-        string[] command = [.. settings.Launcher, settings.Image.Qemu, .. QemuArguments.For(settings)];
+        string[] command = [.. settings.Launcher, settings.Image.Qemu, .. MachineArguments.For(settings)];
         _qemu = CompanionProcess.Start(command[0], command[1..]);
     }
 

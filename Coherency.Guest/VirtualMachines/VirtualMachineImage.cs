@@ -15,11 +15,26 @@ public sealed record VirtualMachineImage(string Name, string Folder)
     /// <summary>Debian 12 with its whole kernel, and programs to run on a disk.</summary>
     public static VirtualMachineImage Bench => Locate("bench", " --bench");
 
+    /// <summary>Debian's user space with programs that watch files, for guests of all kernels.</summary>
+    public static string ProgramsRoot
+    {
+        get
+        {
+            string folder = Path.Combine(CacheFolder, "programs");
+            return File.Exists(Path.Combine(folder, "complete"))
+                ? Path.Combine(folder, "root")
+                : throw new VirtualMachineException($"run eng/vm/prepare --programs: there is no {folder}");
+        }
+    }
+
     public string Qemu => Path.Combine(Folder, "qemu");
 
     public string Kernel => Path.Combine(Folder, "kernel");
 
     public string Initramfs => Path.Combine(Folder, "initramfs");
+
+    /// <summary>eng/vm/guest-calls.c, for the host; the initramfs has it too.</summary>
+    public string GuestCalls => Path.Combine(Folder, "guest-calls");
 
     public string Virtiofsd => Path.Combine(Folder, "virtiofsd");
 

@@ -51,6 +51,9 @@ public sealed record VirtualMachineSettings
     /// <summary>Sockets of daemons whose shares the guest gets as well, by tag.</summary>
     public IReadOnlyDictionary<string, string> MoreShares { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Sockets on which QEMU listens with serial ports that the guest has beside the agent's: ttyS2, ttyS3.</summary>
+    public IReadOnlyList<string> MoreSerialPorts { get; init; } = [];
+
     /// <summary>More of QEMU's command line.</summary>
     public IReadOnlyList<string> MoreArguments { get; init; } = [];
 

@@ -9,6 +9,12 @@ public enum EpochReason
     /// <summary>It ended that, or its session ended.</summary>
     Detach,
 
+    /// <summary>
+    /// Its virtual machine was stopped or goes on. It may be one that was taken back to an earlier state: what it changed itself
+    /// since then, no slot has told it.
+    /// </summary>
+    Stop,
+
     /// <summary>Somebody changed something, and nobody knows what.</summary>
     Lost,
 }

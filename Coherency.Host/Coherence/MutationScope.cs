@@ -17,10 +17,13 @@ public ref struct MutationScope
     private readonly ChangeLog? _log;
     private readonly ChangeOrigin _origin;
     private readonly ReadOnlySpan<TouchedObject> _touched;
+    private readonly TouchedInodes _inodes;
+    private readonly TouchedInodes? _names;
     private SlotBuffer _slots;
 
     internal MutationScope(
-        ChangesUnderWay underWay, int ticket, ShareView[] views, ShareView? exempt, ReadOnlySpan<TouchedObject> touched, ChangeLog? log, ChangeOrigin origin)
+        ChangesUnderWay underWay, int ticket, ShareView[] views, ShareView? exempt, ReadOnlySpan<TouchedObject> touched,
+        TouchedInodes inodes, TouchedInodes? names, ChangeLog? log, ChangeOrigin origin)
     {
         _underWay = underWay;
         _ticket = ticket;
@@ -29,9 +32,19 @@ public ref struct MutationScope
         _log = log;
         _origin = origin;
         _touched = touched;
+        _inodes = inodes;
+        _names = names;
         for (int i = 0; i < touched.Length; i++)
         {
             _slots[i] = touched[i].Slot;
+            if (!touched[i].IsName)
+            {
+                inodes.Begin(touched[i].InodeKey);
+            }
+            else
+            {
+                names?.Begin(touched[i].Slot.Value);
+            }
         }
 
         foreach (ShareView view in _views)
@@ -48,6 +61,18 @@ public ref struct MutationScope
         if (_underWay is null)
         {
             return;
+        }
+
+        foreach (ref readonly TouchedObject touched in _touched)
+        {
+            if (!touched.IsName)
+            {
+                _inodes.End(touched.InodeKey);
+            }
+            else
+            {
+                _names?.End(touched.Slot.Value);
+            }
         }
 
         // Before the slots move: whoever finds one moved finds out by what.

@@ -1,5 +1,6 @@
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence.Changes;
+using Coherency.Host.Coherence.Events;
 using Coherency.Host.Coherence.HostWatching;
 
 namespace Coherency.Host.Coherence;
@@ -25,8 +26,20 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     /// <summary>Slots that changes beside the daemon moved so far; one in three tables counts three times.</summary>
     public long SlotsMovedByHost => Volatile.Read(ref _slotsMovedByHost);
 
+    /// <summary>What changes of clients touch.</summary>
+    internal TouchedInodes Touched { get; } = new();
+
+    /// <summary>And names, by their slots; only if somebody wants to know (<see cref="NotesNames"/>).</summary>
+    internal TouchedInodes TouchedNames { get; } = new();
+
+    /// <summary>A watcher that is not told who makes changes tells clients of them.</summary>
+    internal bool NotesNames { get; set; }
+
     /// <summary>Keep changes of one name apart, by whichever share they come.</summary>
     internal NameLocks NameLocks { get; } = new();
+
+    /// <summary>Tells clients what others change.</summary>
+    public ShareEvents Events { get; } = new();
 
     /// <summary>The changes of all clients and of the host, if they are written down.</summary>
     public ChangeLog? Log => log;
@@ -37,9 +50,11 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     /// <param name="origin">What is written down of it.</param>
     public MutationScope Begin(ShareView? exempt, ReadOnlySpan<TouchedObject> touched, ChangeOrigin origin = default)
     {
+        ServingThreads.Serve(this);
         // Announced before the views are read: who joins waits for those that may have read them before.
         int ticket = _underWay.Enter();
-        return new MutationScope(_underWay, ticket, _views, exempt, touched, log, origin);
+        return new MutationScope(
+            _underWay, ticket, _views, exempt, touched, Touched, NotesNames && Events.AreWanted ? TouchedNames : null, log, origin);
     }
 
     /// <summary>
@@ -47,6 +62,22 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     /// from now on it may cache. False when a change that began earlier does not end; then it takes no part.
     /// </summary>
     public bool TryJoin(ShareView view)
+    {
+        if (Join(view).Wait(JoinPatience))
+        {
+            return true;
+        }
+
+        Leave(view);
+        return false;
+    }
+
+    /// <summary>
+    /// The same for who comes again: the wait goes on meanwhile, or long changes of which one begins before the other has ended
+    /// would keep clients out for ever.
+    /// </summary>
+    /// <returns>Completes when every change is one that the view is told of, or is over.</returns>
+    internal Task Join(ShareView view)
     {
         lock (_membership)
         {
@@ -56,13 +87,7 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
             }
         }
 
-        if (_underWay.TryWaitForEarlier(JoinPatience))
-        {
-            return true;
-        }
-
-        Leave(view);
-        return false;
+        return _underWay.WaitForEarlier();
     }
 
     /// <summary>Ends that. Changes that had begun still end in the view, also after this has returned.</summary>
@@ -75,7 +100,7 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     }
 
     /// <summary>Waits until no change that began earlier is under way, after which a view that left can be taken apart.</summary>
-    public void WaitForEarlierChanges() => _underWay.TryWaitForEarlier(Timeout.InfiniteTimeSpan);
+    public void WaitForEarlierChanges() => _underWay.WaitForEarlier().Wait();
 
     /// <summary>Writes down a change that was made beside the daemon, before <see cref="Changed"/> moves its slots.</summary>
     public void Noticed(in HostChange change)
@@ -93,17 +118,24 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     /// <summary>Tells all of a change that was made beside the daemon and is over.</summary>
     public void Changed(ReadOnlySpan<SlotKey> slots)
     {
-        foreach (ShareView view in _views)
-        {
-            view.Move(slots);
-            Interlocked.Add(ref _slotsMovedByHost, slots.Length);
-        }
-
+        int told = MoveInAll(slots);
+        Interlocked.Add(ref _slotsMovedByHost, (long)told * slots.Length);
         EndNoticed();
     }
 
     /// <summary>Tells all that changes were made of which nobody knows what they touched.</summary>
-    public void Lost() => MoveEpochs(ChangeActor.Daemon("events of the host were lost"));
+    public void Lost()
+    {
+        MoveEpochs(ChangeActor.Daemon("events of the host were lost"));
+        Events.RaiseLostAll();
+    }
+
+    /// <summary>Tells all that something was mounted or unmounted below a share.</summary>
+    public void MountsChanged()
+    {
+        MoveEpochs(ChangeActor.Daemon("something was mounted or unmounted"));
+        Events.RaiseLostAll();
+    }
 
     /// <summary>Makes what is cached about some slots stale everywhere, though nothing has changed.</summary>
     /// <param name="keys">At most <see cref="MutationScope.TouchedMax"/>.</param>
@@ -111,11 +143,7 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     public void Invalidate(ReadOnlySpan<SlotKey> keys, string by)
     {
         log?.BeginMoves(ChangeOperation.Invalidate, ChangeActor.Administration(by), keys);
-        foreach (ShareView view in _views)
-        {
-            view.Move(keys);
-        }
-
+        MoveInAll(keys);
         log?.EndMoves();
     }
 
@@ -124,15 +152,45 @@ public sealed class ShareGroup(ChangeLog? log = null) : IHostChanges
     /// <param name="by">Who wants it.</param>
     public void InvalidateAll(string by, ShareView? target = null) => MoveEpochs(ChangeActor.Administration(by), target);
 
+    /// <returns>How many views there are.</returns>
+    private int MoveInAll(ReadOnlySpan<SlotKey> slots)
+    {
+        // Announced like any change: a view that has left is taken apart once all have ended that may still have it.
+        int ticket = _underWay.Enter();
+        try
+        {
+            ShareView[] views = _views;
+            foreach (ShareView view in views)
+            {
+                view.Move(slots);
+            }
+
+            return views.Length;
+        }
+        finally
+        {
+            _underWay.Exit(ticket);
+        }
+    }
+
     private void MoveEpochs(in ChangeActor actor, ShareView? target = null)
     {
         log?.BeginEpoch(ChangeOperation.Epoch, actor, target);
-        foreach (ShareView view in _views)
+        // As above.
+        int ticket = _underWay.Enter();
+        try
         {
-            if (target is null || target == view)
+            foreach (ShareView view in _views)
             {
-                view.MoveAll();
+                if (target is null || target == view)
+                {
+                    view.MoveAll();
+                }
             }
+        }
+        finally
+        {
+            _underWay.Exit(ticket);
         }
 
         log?.EndMoves();

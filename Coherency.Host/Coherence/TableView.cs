@@ -10,12 +10,18 @@ namespace Coherency.Host.Coherence;
 /// </summary>
 public sealed class TableView : ShareView, IDisposable
 {
+    /// <summary>How long one request to attach waits; the guest asks again.</summary>
+    private static readonly TimeSpan AttachPatience = TimeSpan.FromSeconds(1);
+
     private readonly ShareGroup _group;
     private readonly Lock _joining = new();
     private readonly Lock _state = new();
     private volatile bool _isAttached;
     private readonly long[] _epochMoves = new long[Enum.GetValues<EpochReason>().Length];
     private volatile bool _isFollowing;
+
+    /// <summary>An attachment that waits for changes which began earlier; guarded by <see cref="_state"/>.</summary>
+    private Task? _join;
     private int _detachments;
 
     /// <param name="table">Taken over.</param>
@@ -53,8 +59,8 @@ public sealed class TableView : ShareView, IDisposable
     }
 
     /// <summary>
-    /// Begins to move the table. Again is harmless. False when a change that began earlier does not end, or when somebody
-    /// detached meanwhile: nothing has changed then.
+    /// Begins to move the table. Again is harmless. False when a change that began earlier has not ended, or when somebody
+    /// detached meanwhile: nothing has changed then, and it may be tried again.
     /// </summary>
     /// <param name="attach">What the reader compares with the table's header.</param>
     public bool TryAttach(out coherency_attach attach)
@@ -65,6 +71,7 @@ public sealed class TableView : ShareView, IDisposable
         lock (_joining)
         {
             int detachments;
+            Task? join;
             lock (_state)
             {
                 if (_isAttached)
@@ -74,9 +81,30 @@ public sealed class TableView : ShareView, IDisposable
 
                 // A detach that is on its way has left the group by now; one that comes later shows in the number.
                 detachments = _detachments;
+                join = _join;
             }
 
-            return (_isFollowing || _group.TryJoin(this)) && TryBecomeAttached(detachments);
+            join ??= _isFollowing ? Task.CompletedTask : _group.Join(this);
+            return join.Wait(AttachPatience) ? TryBecomeAttached(detachments) : TryAwait(join, detachments);
+        }
+    }
+
+    /// <summary>Goes on joining until the guest asks again, unless it has detached.</summary>
+    /// <returns>False: it is not attached.</returns>
+    private bool TryAwait(Task join, int detachments)
+    {
+        lock (_state)
+        {
+            if (detachments == _detachments)
+            {
+                _join = join;
+            }
+            else
+            {
+                LeaveUnlessFollowing();
+            }
+
+            return false;
         }
     }
 
@@ -91,6 +119,7 @@ public sealed class TableView : ShareView, IDisposable
                 return false;
             }
 
+            _join = null;
             // What a reader cached before was not kept up to date.
             MoveEpoch(ChangeOperation.EpochAttach, EpochReason.Attach, "a guest attached");
             Table.Beat();
@@ -109,15 +138,35 @@ public sealed class TableView : ShareView, IDisposable
         lock (_state)
         {
             _detachments++;
-            if (!_isAttached)
+            bool wasAttached = _isAttached;
+            if (wasAttached || _join is not null)
             {
-                return false;
+                _isAttached = false;
+                _join = null;
+                LeaveUnlessFollowing();
             }
 
-            _isAttached = false;
-            LeaveUnlessFollowing();
-            MoveEpoch(ChangeOperation.EpochDetach, EpochReason.Detach, "a guest detached");
-            return true;
+            if (wasAttached)
+            {
+                MoveEpoch(ChangeOperation.EpochDetach, EpochReason.Detach, "a guest detached");
+            }
+
+            return wasAttached;
+        }
+    }
+
+    /// <summary>The guest's virtual machine was stopped or goes on: what it has in memory may be from another time.</summary>
+    /// <returns>It is attached.</returns>
+    public bool Interrupt()
+    {
+        lock (_state)
+        {
+            if (_isAttached)
+            {
+                MoveEpoch(ChangeOperation.Epoch, EpochReason.Stop, "the virtual machine was stopped");
+            }
+
+            return _isAttached;
         }
     }
 
@@ -128,6 +177,15 @@ public sealed class TableView : ShareView, IDisposable
     public override void Move(ReadOnlySpan<SlotKey> slots) => Table.Move(slots);
 
     public override void MoveAll() => MoveEpoch(EpochReason.Lost);
+
+    /// <summary>Takes part no more; what the table says is not believed from here on, for nobody moves it.</summary>
+    public void Leave()
+    {
+        Detach();
+        _group.Leave(this);
+        _group.WaitForEarlierChanges();
+        Table.MoveEpoch();
+    }
 
     public void Dispose()
     {

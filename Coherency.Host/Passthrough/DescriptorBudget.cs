@@ -12,6 +12,9 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
     /// <summary>Kept back for sockets, event descriptors, mounts and the runtime.</summary>
     private const int ReservedForDaemon = 256;
 
+    private const int ReservedPartForRequests = 16;
+    private const int ReservedForRequestsMax = 1024;
+
     private int _used;
     private int _reported;
 
@@ -26,10 +29,14 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
     /// <summary>What may still be taken.</summary>
     public int Available => Limit - (whole ?? this).Used;
 
+    /// <summary>What sessions may still take to keep: the rest is for requests, which give it back at once.</summary>
+    internal int AvailableToKeep => Available - Math.Min(Limit / ReservedPartForRequests, ReservedForRequestsMax);
+
     public int Used => Volatile.Read(ref _used);
 
     /// <summary>
-    /// Raised with a line for the log when the budget is first exceeded, and again only after a tenth of it was free meanwhile.
+    /// Raised with a line for the log when the budget, or what one client may take of it, is first exceeded, and again only after a
+    /// tenth of it was free meanwhile.
     /// </summary>
     public event Action<string>? Exhausted;
 
@@ -42,12 +49,15 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
         }
 
         Interlocked.Add(ref _used, -count);
-        Report();
+        if (Interlocked.Exchange(ref _reported, 1) == 0)
+        {
+            Exhausted?.Invoke(
+                $"All {Limit} file descriptors for clients are in use: requests that need one fail with ENFILE. Raise the limit (ulimit " +
+                "-n, LimitNOFILE=).");
+        }
+
         return false;
     }
-
-    /// <summary>Takes one for a thing that can be done without, which leaves half of the budget to the others.</summary>
-    public bool TryTakeSpare() => (whole ?? this).Used < Limit / 2 && TryTake();
 
     public void Return(int count = 1)
     {
@@ -59,13 +69,8 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
         }
     }
 
-    private void Report()
-    {
-        if (Interlocked.Exchange(ref _reported, 1) == 0)
-        {
-            Exhausted?.Invoke($"All {Limit} file descriptors for clients are in use: requests that need one fail with ENFILE. Raise the limit (ulimit -n, LimitNOFILE=).");
-        }
-    }
+    /// <summary>Raises <see cref="Exhausted"/> where somebody listens: one client has all that it may take.</summary>
+    internal void Report(string message) => (whole ?? this).Exhausted?.Invoke(message);
 
     private static int ProcessLimit()
     {

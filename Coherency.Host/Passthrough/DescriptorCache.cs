@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Coherency.Core.Linux;
+using Coherency.Host.Paths;
 
 namespace Coherency.Host.Passthrough;
 
@@ -56,8 +57,9 @@ internal sealed class DescriptorCache : IDisposable
     /// <summary>
     /// Takes ownership of a new descriptor and pins it, or the one that another thread brought first.
     /// </summary>
+    /// <param name="isOfSubmount">It keeps the host from unmounting something.</param>
     /// <param name="place">-1 when every place of the set is in use: the caller still owns the descriptor.</param>
-    public int InsertPinned(ulong node, int fd, out int place)
+    public int InsertPinned(ulong node, int fd, bool isOfSubmount, out int place)
     {
         int unneeded = -1;
         int set = SetOf(node);
@@ -73,7 +75,7 @@ internal sealed class DescriptorCache : IDisposable
             if (place >= 0)
             {
                 unneeded = _places[place].Fd;
-                _places[place] = new Place { Node = node, Fd = fd };
+                _places[place] = new Place { Node = node, Fd = fd, IsOfSubmount = isOfSubmount };
             }
         }
 
@@ -91,7 +93,10 @@ internal sealed class DescriptorCache : IDisposable
         ExitSet(set);
     }
 
-    /// <summary>Hands over an unused descriptor of the inode, which then has none here; -1 if there is none.</summary>
+    /// <summary>
+    /// Hands over an unused descriptor of the inode, which then has none here; -1 if there is none. Of an inode that nobody references
+    /// any more none is in use.
+    /// </summary>
     public int TryTake(ulong node)
     {
         int set = SetOf(node);
@@ -108,9 +113,6 @@ internal sealed class DescriptorCache : IDisposable
         return fd;
     }
 
-    /// <summary>Closes the descriptor of an inode that nobody references any more (so none is pinned).</summary>
-    public void Remove(ulong node) => CloseIfOpen(TryTake(node));
-
     /// <summary>Closes what was not used since the last time that this was called.</summary>
     public void CloseUnused()
     {
@@ -118,6 +120,16 @@ internal sealed class DescriptorCache : IDisposable
         {
             // An unlocked look, for most places are empty.
             CloseIfOpen(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfUnused(place));
+        }
+    }
+
+    /// <summary>Closes those that keep the host from unmounting something, unless used since the last time that this was called.</summary>
+    public void CloseUnusedOfSubmounts()
+    {
+        for (int place = 0; place < _places.Length; place++)
+        {
+            // An unlocked look, for most places are empty or the root's.
+            CloseIfOpen(Volatile.Read(ref _places[place].IsOfSubmount) ? TakeIfUnused(place) : -1);
         }
     }
 
@@ -156,7 +168,8 @@ internal sealed class DescriptorCache : IDisposable
 
     /// <summary>As far as the kernel knows without asking anybody: this is called with a set locked.</summary>
     private static unsafe bool HasNoName(int fd) =>
-        Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH | OpenFlags.AT_STATX_DONT_SYNC, StatFlags.STATX_BASIC_STATS, out statx attributes) >= 0 && attributes.stx_nlink == 0;
+        Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH | OpenFlags.AT_STATX_DONT_SYNC, StatFlags.STATX_BASIC_STATS,
+            out statx attributes) >= 0 && attributes.stx_nlink == 0;
 
     private int TakeIfUnused(int place)
     {
@@ -215,7 +228,7 @@ internal sealed class DescriptorCache : IDisposable
         return -1;
     }
 
-    /// <summary>Sets take the middle bits: the low ones pick places in the inode index, the high ones the shard.</summary>
+    /// <summary>Sets take the middle bits: the high ones pick the shard of the inode table.</summary>
     private int SetOf(ulong node) => (int)(node >> 24) & _setMask;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -252,6 +265,7 @@ internal sealed class DescriptorCache : IDisposable
         public int Fd;
         public int Pins;
         public bool WasUsed;
+        public bool IsOfSubmount;
     }
 
     /// <summary>A cache line each: threads that work in different sets do not slow each other down.</summary>

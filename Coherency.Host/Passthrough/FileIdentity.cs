@@ -34,17 +34,19 @@ internal unsafe struct FileIdentity
     [UnscopedRef]
     public readonly ReadOnlySpan<byte> Bytes
     {
-        // SAFETY: Length is at most MaxBytes: the kernel never fills in more than handle_bytes announced (ReadHandle), and
-        // the other writers (FromAttributes, InodeTable) stay below it.
+        // SAFETY: identities are locals, on a stack, and do not move. Length is at most MaxBytes: what ReadHandle
+        // leaves at success is no longer than it announced, at an error zero; SetHandle and FromAttributes copy no more
+        // than there is room for.
         get => new(Unsafe.AsPointer(ref Unsafe.AsRef(in Handle.f_handle[0])), Length);
     }
 
     /// <summary>Asks the kernel for the handle behind a name or, with AT_EMPTY_PATH, a descriptor.</summary>
-    /// <returns>Zero or -errno; EOPNOTSUPP where the file system has no handles.</returns>
+    /// <returns>Zero or -errno; EOPNOTSUPP where the file system has no handles. After an error it is empty.</returns>
     public int ReadHandle(int dirFd, byte* path, int flags, out int mountId)
     {
         int result;
         int mount;
+        // SAFETY: the struct has room for the MaxBytes that are announced.
         fixed (file_handle* handle = &Handle)
         {
             handle->handle_bytes = file_handle.MaxBytes;
@@ -52,13 +54,21 @@ internal unsafe struct FileIdentity
         }
 
         mountId = mount;
-        return result >= 0 && Handle.handle_type is < 0 or >= byte.MaxValue ? -(int)Errno.EOPNOTSUPP : result;
+        result = result >= 0 && Handle.handle_type is < 0 or >= byte.MaxValue ? -(int)Errno.EOPNOTSUPP : result;
+        if (result < 0)
+        {
+            // At EOVERFLOW the kernel leaves the length that the handle would need: more than there is room for.
+            Handle.handle_bytes = 0;
+        }
+
+        return result;
     }
 
     public void SetHandle(ushort type, ReadOnlySpan<byte> handle)
     {
         Handle.handle_type = type;
         Handle.handle_bytes = (uint)handle.Length;
+        // SAFETY: f_handle has MaxBytes; more, CopyTo refuses.
         fixed (byte* bytes = Handle.f_handle)
         {
             handle.CopyTo(new Span<byte>(bytes, file_handle.MaxBytes));
@@ -70,6 +80,7 @@ internal unsafe struct FileIdentity
         FileIdentity identity = new() { Mount = mount };
         identity.Handle.handle_type = AttributesType;
         identity.Handle.handle_bytes = AttributesBytes;
+        // SAFETY: f_handle has MaxBytes, of a local that is copied out.
         Span<byte> bytes = new(identity.Handle.f_handle, AttributesBytes);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, attributes.stx_ino);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[8..], BirthNanoseconds(attributes));

@@ -12,12 +12,21 @@ internal ref struct FileUse
     private readonly PinnedDescriptor _descriptor;
     private PinnedInode _inode;
 
-    /// <summary>Of an open handle; EBADF when it is empty.</summary>
-    public FileUse(HandleUse handle)
+    /// <summary>Of an open handle; it may be empty when there is an error.</summary>
+    public FileUse(HandleUse handle, Errno errno)
     {
         _handle = handle;
-        Errno = handle.IsEmpty ? Errno.EBADF : Errno.None;
-        Fd = handle.IsEmpty ? -1 : handle.File.Fd;
+        Errno = errno;
+        Fd = errno == Errno.None ? handle.File.Fd : -1;
+    }
+
+    /// <summary>Of an open handle, by another descriptor of the same file, which is taken over.</summary>
+    public FileUse(HandleUse handle, PinnedDescriptor descriptor)
+    {
+        _handle = handle;
+        _descriptor = descriptor;
+        Errno = descriptor.Errno;
+        Fd = descriptor.Fd;
     }
 
     /// <summary>Of an inode; both arguments are taken over.</summary>

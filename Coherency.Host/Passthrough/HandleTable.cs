@@ -7,7 +7,7 @@ namespace Coherency.Host.Passthrough;
 /// The files and directories that a session has open. A handle is slot number and generation. Finding one takes no lock;
 /// <see cref="_lock"/> guards the free list and the growth of the array, of which readers always see a complete one.
 /// </summary>
-internal sealed class HandleTable(int openMax, InodeTable inodes, DescriptorBudget budget)
+internal sealed class HandleTable(int openMax, InodeTable inodes, DescriptorAccount account)
 {
     private readonly Lock _lock = new();
     private OpenFile[] _slots = new OpenFile[64];
@@ -20,7 +20,7 @@ internal sealed class HandleTable(int openMax, InodeTable inodes, DescriptorBudg
     /// <summary>Makes room for one more open file before it is opened; ENFILE when there is none.</summary>
     public Errno Reserve()
     {
-        if (Interlocked.Increment(ref _open) <= openMax && budget.TryTake())
+        if (Interlocked.Increment(ref _open) <= openMax && account.TryTake())
         {
             return Errno.None;
         }
@@ -32,14 +32,15 @@ internal sealed class HandleTable(int openMax, InodeTable inodes, DescriptorBudg
     public void CancelReservation()
     {
         Interlocked.Decrement(ref _open);
-        budget.Return();
+        account.Return();
     }
 
     /// <summary>Takes ownership of a descriptor, for which room was reserved, and of the reference to its inode.</summary>
-    public FileHandle Add(int fd, HandleKind kind, ref PinnedInode inode)
+    /// <param name="flags">O_* that it was opened with.</param>
+    public FileHandle Add(int fd, HandleKind kind, ref PinnedInode inode, int flags)
     {
         OpenFile file = TakeSlot();
-        file.Open(fd, kind, inode);
+        file.Open(fd, kind, inode, flags);
         inode.Keep();
         return new FileHandle(file.Handle);
     }

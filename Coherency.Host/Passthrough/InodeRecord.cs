@@ -6,9 +6,8 @@ using Coherency.Core.Linux;
 namespace Coherency.Host.Passthrough;
 
 /// <summary>
-/// One inode in the <see cref="InodeTable"/>, 48 bytes. Everything but <see cref="References"/> and <see cref="Fd"/> stays
-/// as it is from the time the record is added and described until its last reference goes, so a holder of a reference reads it
-/// unlocked.
+/// One inode in the <see cref="InodeTable"/>, 48 bytes. Everything but <see cref="References"/> and <see cref="Names"/> stays as it is
+/// from the time the record is added and described until its last reference goes, so a holder of a reference reads it unlocked.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4, Size = Bytes)]
 internal struct InodeRecord
@@ -21,7 +20,12 @@ internal struct InodeRecord
     /// <summary>S_IFMT takes the other bits.</summary>
     public const ushort MountMask = 0xFFF;
 
-    private const byte Spilled = byte.MaxValue;
+    private const byte LengthMask = 0x3F;
+
+    /// <summary>A length that no handle kept here has.</summary>
+    private const byte Spilled = LengthMask;
+
+    private const int NamesShift = 6;
 
     public ulong Node;
 
@@ -39,7 +43,8 @@ internal struct InodeRecord
     /// <summary>The kernel's handle types are lower than the lower half of the one that stands for attributes.</summary>
     private readonly byte _handleType;
 
-    private readonly byte _handleLength;
+    /// <summary>And the rule for names, above <see cref="NamesShift"/>.</summary>
+    private byte _handleLength;
 
     private InlineHandle _handle;
 
@@ -66,10 +71,19 @@ internal struct InodeRecord
 
     /// <summary>Of a handle that is not <see cref="IsSpilled"/>.</summary>
     [UnscopedRef]
-    public readonly ReadOnlySpan<byte> HandleBytes => ((ReadOnlySpan<byte>)_handle)[.._handleLength];
+    public readonly ReadOnlySpan<byte> HandleBytes => ((ReadOnlySpan<byte>)_handle)[..(_handleLength & LengthMask)];
 
     /// <summary>The handle is in the shard's dictionary.</summary>
-    public readonly bool IsSpilled => _handleLength == Spilled;
+    public readonly bool IsSpilled => (_handleLength & LengthMask) == Spilled;
+
+    /// <summary>
+    /// Of a directory, when it has been asked; several may write it at the same time, for all write the same.
+    /// </summary>
+    public NameRule Names
+    {
+        readonly get => (NameRule)(_handleLength >> NamesShift);
+        set => _handleLength = (byte)((_handleLength & LengthMask) | ((byte)value << NamesShift));
+    }
 
     /// <summary>
     /// Adds what attributes of this inode tell for good, unless it is known. Whoever adds a record does this before a client

@@ -1,4 +1,5 @@
 using Coherency.Core.Linux;
+using Coherency.Host.Paths;
 
 namespace Coherency.Host.Passthrough;
 
@@ -8,7 +9,8 @@ namespace Coherency.Host.Passthrough;
 /// And the attributes are asked for when the table has the inode already: a watcher passes over changes of what it has not.
 /// </summary>
 /// <param name="usesHandles">The root's mount has handles; mounts that do not are found out one by one.</param>
-internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts, DescriptorCache cache, DescriptorBudget budget, bool usesHandles)
+internal sealed unsafe class InodeResolver(
+    InodeTable inodes, MountTable mounts, DescriptorCache cache, DescriptorBudget budget, bool usesHandles)
 {
     public const uint AttributesWanted = StatFlags.STATX_BASIC_STATS | StatFlags.STATX_BTIME | StatFlags.STATX_MNT_ID;
 
@@ -16,7 +18,18 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     private const int PathOnly = OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW;
 
     /// <summary>Finds what a name stands for and references it.</summary>
-    public Errno Resolve(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
+    public Errno Resolve(int dirFd, byte* name, out statx attributes, out PinnedInode inode) =>
+        Resolve(null, dirFd, name, out attributes, out inode);
+
+    /// <summary>
+    /// As <see cref="Resolve(int, byte*, out statx, out PinnedInode)"/>; EXDEV, where handles tell it, for what is on another mount.
+    /// </summary>
+    /// <param name="mount">The directory's, by its index.</param>
+    public Errno ResolveIn(ushort mount, int dirFd, byte* name, out statx attributes, out PinnedInode inode) =>
+        Resolve(mounts[mount], dirFd, name, out attributes, out inode);
+
+    /// <param name="only">What is on other mounts is not asked for anything; null for all.</param>
+    private Errno Resolve(Mount? only, int dirFd, byte* name, out statx attributes, out PinnedInode inode)
     {
         FileIdentity identity = default;
         if (usesHandles)
@@ -24,6 +37,11 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
             int result = identity.ReadHandle(dirFd, name, 0, out int mountId);
             if (result >= 0)
             {
+                if (only is not null && only.Id != (ulong)mountId)
+                {
+                    return Fail(Errno.EXDEV, out attributes, out inode);
+                }
+
                 return ResolveHandle(dirFd, name, ref identity, (ulong)mountId, out attributes, out inode);
             }
 
@@ -60,6 +78,38 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
         return pathFd < 0 && !mount.UsesHandles
             ? Fail(pathFd.ToErrno(), out attributes, out inode)
             : AddIdentified(mount, fd, pathFd, ref attributes, out inode);
+    }
+
+    /// <summary>References the inode of a handle that was given to a client; ESTALE when there is none any more.</summary>
+    public Errno ResolveHandle(scoped ref FileIdentity identity, out statx attributes, out PinnedInode inode)
+    {
+        int fd = OpenByHandle(mounts[identity.Mount], ref identity);
+        return fd >= 0 ? AddWithHandle(identity, fd, fd, out attributes, out inode) : Fail(fd.ToErrno(), out attributes, out inode);
+    }
+
+    /// <summary>
+    /// References the directory that a directory is in. ESTALE when that is not in the shared directory: a program of the host has
+    /// moved it away.
+    /// </summary>
+    public Errno ResolveParent(int directoryFd, int rootFd, out statx attributes, out PinnedInode parent)
+    {
+        fixed (byte* name = Ancestry.ParentName)
+        {
+            int fd = Libc.OpenAt(directoryFd, name, PathOnly);
+            if (fd < 0)
+            {
+                return Fail(fd.ToErrno(), out attributes, out parent);
+            }
+
+            Errno errno = Ancestry.Check(fd, rootFd);
+            if (errno != Errno.None)
+            {
+                Libc.Close(fd);
+                return Fail(errno, out attributes, out parent);
+            }
+
+            return ResolveOpenedPath(fd, out attributes, out parent);
+        }
     }
 
     /// <summary>What stands behind a name, before it is removed; nothing when there is nothing, or that cannot be told.</summary>
@@ -115,7 +165,8 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     private NameTarget Target(scoped in FileIdentity identity) =>
         new() { Inode = inodes.Pin(identity), Exists = true, Key = inodes.KeyOf(identity) };
 
-    private Errno ResolveHandle(int dirFd, byte* name, scoped ref FileIdentity identity, ulong mountId, out statx attributes, out PinnedInode inode)
+    private Errno ResolveHandle(
+        int dirFd, byte* name, scoped ref FileIdentity identity, ulong mountId, out statx attributes, out PinnedInode inode)
     {
         if (!mounts.TryGet(mountId, out Mount? mount))
         {
@@ -145,14 +196,10 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     }
 
     /// <summary>Opens what the handle means and asks that for its attributes, whatever the name has come to mean.</summary>
-    private Errno ResolveUnknownHandle(int dirFd, byte* name, Mount mount, scoped ref FileIdentity identity, out statx attributes, out PinnedInode inode)
+    private Errno ResolveUnknownHandle(
+        int dirFd, byte* name, Mount mount, scoped ref FileIdentity identity, out statx attributes, out PinnedInode inode)
     {
-        int fd;
-        fixed (file_handle* handle = &identity.Handle)
-        {
-            fd = Libc.OpenByHandleAt(mount.Fd, handle, PathOnly);
-        }
-
+        int fd = OpenByHandle(mount, ref identity);
         if (fd < 0)
         {
             // It is gone; the name may be too, or have become another's.
@@ -188,11 +235,12 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
     private Errno ResolveDescriptor(int dirFd, byte* name, out statx attributes, out PinnedInode inode)
     {
         int fd = Libc.OpenAt(dirFd, name, PathOnly);
-        if (fd < 0)
-        {
-            return Fail(fd.ToErrno(), out attributes, out inode);
-        }
+        return fd >= 0 ? ResolveOpenedPath(fd, out attributes, out inode) : Fail(fd.ToErrno(), out attributes, out inode);
+    }
 
+    /// <param name="fd">An O_PATH descriptor, which this owns.</param>
+    private Errno ResolveOpenedPath(int fd, out statx attributes, out PinnedInode inode)
+    {
         Errno errno = Libc.Statx(fd, EmptyPath.Pointer, OpenFlags.AT_EMPTY_PATH, AttributesWanted, out attributes).ToErrno();
         Mount mount = null!;
         if (errno == Errno.None)
@@ -245,7 +293,7 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
         inode.Describe(attributes);
         if (pathFd >= 0)
         {
-            cache.InsertPinned(inode.Node, pathFd, out int place);
+            cache.InsertPinned(inode.Node, pathFd, inode.Mount != 0, out int place);
             if (place < 0)
             {
                 Libc.Close(pathFd);
@@ -280,6 +328,21 @@ internal sealed unsafe class InodeResolver(InodeTable inodes, MountTable mounts,
 
         inode.Describe(attributes);
         return Errno.None;
+    }
+
+    private int OpenByHandle(Mount mount, scoped ref FileIdentity identity)
+    {
+        using PinnedMount opened = mounts.Pin(mount.Index);
+        if (opened.Fd < 0)
+        {
+            return opened.Fd;
+        }
+
+        // SAFETY: handle_bytes is at most what the struct has (FileIdentity.Bytes).
+        fixed (file_handle* handle = &identity.Handle)
+        {
+            return Libc.OpenByHandleAt(opened.Fd, handle, PathOnly);
+        }
     }
 
     private static int OpenPathOf(int fd)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 
@@ -15,6 +16,9 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
     private const int ChunkRecords = 1 << ChunkBits;
     private const int IndexLengthMin = 16;
     private const int None = -1;
+
+    /// <summary>Clients are told ids, and could keep files whose places follow one another if they knew this.</summary>
+    private static readonly ulong Secret = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 
     private readonly Lock _lock = new();
     private InodeRecord[][] _chunks = [];
@@ -102,7 +106,9 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
     /// <summary>Drops a reference of a record.</summary>
     public void Release(int number)
     {
-        int fd;
+        int own;
+        int cached;
+        int readable;
         lock (_lock)
         {
             ref InodeRecord record = ref At(number);
@@ -111,30 +117,18 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
                 return;
             }
 
-            fd = record.Fd;
+            own = record.Fd;
             // Under the lock: a new record may take the same node id as soon as it is left.
-            cache.Remove(record.Node);
-            table.Readable?.Remove(record.Node);
+            cached = cache.TryTake(record.Node);
+            readable = table.Readable?.TryTake(record.Node) ?? -1;
             table.Watch?.RemoveInode(record.Node);
             Remove(number);
         }
 
-        CloseOwned(fd);
-    }
-
-    /// <summary>Gives a referenced record a descriptor of its own; false when it has one already.</summary>
-    public bool TryAdopt(ref InodeRecord record, int fd)
-    {
-        lock (_lock)
-        {
-            if (record.Fd >= 0)
-            {
-                return false;
-            }
-
-            record.Fd = fd;
-            return true;
-        }
+        // Not under the lock: to close the last descriptor of a large file that was removed can take long.
+        CloseOwned(own);
+        CloseIfOpen(cached);
+        CloseIfOpen(readable);
     }
 
     public byte[] SpilledHandle(ulong node)
@@ -142,6 +136,21 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
         lock (_lock)
         {
             return _spilledHandles![node];
+        }
+    }
+
+    /// <summary>Calls <paramref name="visit"/> with the node id of each record and how often it is referenced, under the lock.</summary>
+    public void Visit(Action<ulong, int> visit)
+    {
+        lock (_lock)
+        {
+            foreach (int place in _index)
+            {
+                if (place != 0)
+                {
+                    visit(At(place - 1).Node, At(place - 1).References);
+                }
+            }
         }
     }
 
@@ -165,6 +174,14 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
         {
             Libc.Close(fd);
             budget.Return();
+        }
+    }
+
+    private static void CloseIfOpen(int fd)
+    {
+        if (fd >= 0)
+        {
+            Libc.Close(fd);
         }
     }
 
@@ -220,6 +237,7 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
 
         ReadOnlySpan<byte> handle = record.IsSpilled
             ? _spilledHandles![record.Node]
+            // SAFETY: HandleBytes writes nothing, and the record is in a pinned chunk, held by the lock.
             : Unsafe.AsRef(in record).HandleBytes;
         return handle.SequenceEqual(identity.Bytes);
     }
@@ -301,8 +319,7 @@ internal sealed class InodeShard(InodeTable table, int position, DescriptorCache
 
     private ref InodeRecord At(int number) => ref _chunks[number >> ChunkBits][number & (ChunkRecords - 1)];
 
-    /// <summary>Of the lower half of an id, which is as good as random.</summary>
-    private int Home(ulong node) => (int)(((ulong)(uint)node * (uint)_index.Length) >> 32);
+    private int Home(ulong node) => (int)(((node * Secret >> 32) * (uint)_index.Length) >> 32);
 
     private int Next(int place) => place + 1 == _index.Length ? 0 : place + 1;
 

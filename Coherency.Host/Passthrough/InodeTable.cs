@@ -71,7 +71,9 @@ internal sealed class InodeTable
         return ShardOf(key).Pin(key, identity);
     }
 
-    /// <summary>References an inode, adding it if it is new; whoever calls it describes it then (<see cref="PinnedInode.Describe"/>).</summary>
+    /// <summary>
+    /// References an inode, adding it if it is new; whoever calls it describes it then (<see cref="PinnedInode.Describe"/>).
+    /// </summary>
     /// <param name="fd">An O_PATH descriptor that a new record shall own, or -1; set to -1 when it was taken.</param>
     public PinnedInode PinOrAdd(scoped in FileIdentity identity, scoped ref int fd)
     {
@@ -88,6 +90,15 @@ internal sealed class InodeTable
     /// <summary>The node id of a record that the caller knows to be referenced.</summary>
     /// <param name="number"><see cref="PinnedInode.Number"/>.</param>
     public ulong NodeOf(uint number) => ShardOf(number).NodeOf((int)(number >> ShardBits));
+
+    /// <summary>Calls <paramref name="visit"/>, which must not come back here, with each node id and how often it is referenced.</summary>
+    public void Visit(Action<ulong, int> visit)
+    {
+        foreach (InodeShard shard in _shards)
+        {
+            shard.Visit(visit);
+        }
+    }
 
     /// <summary>Called by the shards.</summary>
     public void CountDisplaced(int change) => Interlocked.Add(ref _displaced, change);

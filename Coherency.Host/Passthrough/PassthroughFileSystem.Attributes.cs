@@ -2,6 +2,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Changes;
+using Coherency.Host.Paths;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
@@ -25,12 +26,12 @@ public sealed unsafe partial class PassthroughFileSystem
         if (handle is { } open && !IsByNode(open))
         {
             using HandleUse use = _handles.Use(open, HandleKind.File);
-            return use.IsEmpty ? Errno.EBADF : ReadAttributes(use.File.Fd, out attributes);
+            return use.IsEmpty ? Errno.EBADF : ReadShownAttributes(use.File.Fd, out attributes);
         }
 
         using PinnedInode inode = Pin(node);
         using PinnedDescriptor path = _share.OpenPath(inode);
-        return path.Errno == Errno.None ? ReadAttributes(path.Fd, out attributes) : path.Errno;
+        return path.Errno == Errno.None ? ReadShownAttributes(path.Fd, out attributes) : path.Errno;
     }
 
     public Errno SetAttributes(in Caller caller, NodeId node, in AttributeChange change, out statx attributes)
@@ -53,14 +54,23 @@ public sealed unsafe partial class PassthroughFileSystem
         Errno errno;
         using (Mutate(ChangeOperation.SetAttr, [TouchedObject.Inode(inode.Key)]))
         {
-            errno = Apply(change, inode, path.Fd, use.IsEmpty ? -1 : use.File.Fd);
+            errno = Apply(caller, change, inode, path.Fd, use.IsEmpty ? null : use.File);
         }
 
-        return errno == Errno.None ? ReadAttributes(path.Fd, out attributes) : errno;
+        if (errno == Errno.None)
+        {
+            RaiseContent(KindsOf(change.Valid), inode.Node, inode.Key, path.Fd, inode.IsDirectory);
+            if ((change.Valid & FuseSetAttrValid.Size) != 0)
+            {
+                ExpectClose(inode.Node);
+            }
+        }
+
+        return errno == Errno.None ? ReadShownAttributes(path.Fd, out attributes) : errno;
     }
 
-    /// <param name="openFd">An open file of the inode that the client named, or -1.</param>
-    private Errno Apply(in AttributeChange change, in PinnedInode inode, int pathFd, int openFd)
+    /// <param name="open">An open file of the inode that the client named, if any.</param>
+    private Errno Apply(in Caller caller, in AttributeChange change, in PinnedInode inode, int pathFd, OpenFile? open)
     {
         Errno errno = Errno.None;
         if ((change.Valid & FuseSetAttrValid.Mode) != 0)
@@ -72,16 +82,36 @@ public sealed unsafe partial class PassthroughFileSystem
         {
             uint uid = (change.Valid & FuseSetAttrValid.Uid) != 0 ? change.Uid : UnchangedId;
             uint gid = (change.Valid & FuseSetAttrValid.Gid) != 0 ? change.Gid : UnchangedId;
-            errno = Libc.FChownAt(pathFd, EmptyPath.Pointer, uid, gid, OpenFlags.AT_EMPTY_PATH).ToErrno();
+            // The kernel clears set-id bits at a change of owner whoever makes it, but one of them by the caller's group.
+            using SetIdScope setId = ThreadCredentials.ClearSetId(caller, caller.Uid != 0);
+            errno = setId.Errno == Errno.None
+                ? Libc.FChownAt(pathFd, EmptyPath.Pointer, uid, gid, OpenFlags.AT_EMPTY_PATH).ToErrno()
+                : setId.Errno;
         }
 
         if (errno == Errno.None && (change.Valid & FuseSetAttrValid.Size) != 0)
         {
-            using SuidKillScope kill = ThreadCredentials.KillSuidGid((change.Valid & FuseSetAttrValid.KillSuidgid) != 0);
-            errno = openFd >= 0 ? Libc.FTruncate(openFd, change.Size).ToErrno() : Truncate(inode, change.Size);
+            errno = ChangeSize(caller, change, inode, open);
         }
 
         return errno == Errno.None && (change.Valid & Times) != 0 ? ChangeTimes(pathFd, change) : errno;
+    }
+
+    private Errno ChangeSize(in Caller caller, in AttributeChange change, in PinnedInode inode, OpenFile? open)
+    {
+        using SetIdScope setId = ThreadCredentials.ClearSetId(caller, (change.Valid & FuseSetAttrValid.KillSuidgid) != 0);
+        if (setId.Errno != Errno.None)
+        {
+            return setId.Errno;
+        }
+
+        if (open is null)
+        {
+            return Truncate(inode, change.Size);
+        }
+
+        Errno errno = open.Wake();
+        return errno == Errno.None ? Libc.FTruncate(open.Fd, change.Size).ToErrno() : errno;
     }
 
     private static Errno ChangeMode(int pathFd, uint mode)
@@ -128,6 +158,7 @@ public sealed unsafe partial class PassthroughFileSystem
 
     private static Errno ChangeTimes(int pathFd, in AttributeChange change)
     {
+        // SAFETY: utimensat(2) takes two times.
         timespec* times = stackalloc timespec[2];
         times[0] = TimeToSet(change.Valid, FuseSetAttrValid.Atime, FuseSetAttrValid.AtimeNow, change.AccessTime);
         times[1] = TimeToSet(change.Valid, FuseSetAttrValid.Mtime, FuseSetAttrValid.MtimeNow, change.ModificationTime);
@@ -159,6 +190,7 @@ public sealed unsafe partial class PassthroughFileSystem
             return Errno.EINVAL;
         }
 
+        // SAFETY: the kernel fills in no more than the length it is told.
         fixed (byte* buffer = target)
         {
             long read = Libc.ReadLinkAt(path.Fd, EmptyPath.Pointer, buffer, (nuint)target.Length);
@@ -183,8 +215,8 @@ public sealed unsafe partial class PassthroughFileSystem
             return Errno.ESTALE;
         }
 
-        int fd = _share.Mounts[inode.Mount].Fd;
-        return fd >= 0 ? Libc.SyncFs(fd).ToErrno() : Errno.EOPNOTSUPP;
+        using PinnedMount mount = _share.Mounts.Pin(inode.Mount);
+        return mount.Fd >= 0 ? Libc.SyncFs(mount.Fd).ToErrno() : Errno.EOPNOTSUPP;
     }
 
     public Errno CheckAccess(in Caller caller, NodeId node, uint mask)

@@ -9,10 +9,6 @@ public sealed unsafe partial class PassthroughFileSystem
 {
     private const int OpenedByNode = OpenFlags.O_NONBLOCK | OpenFlags.O_NOCTTY;
 
-    /// <summary>What of a guest's open flags means something for a single write.</summary>
-    private const int KeptWriteFlags = OpenFlags.O_APPEND | OpenFlags.O_SYNC | OpenFlags.O_DIRECT;
-
-    private readonly OpenedNodes _opened;
     private volatile bool _withoutOpens;
 
     public bool IsReadOnly => false;
@@ -37,47 +33,79 @@ public sealed unsafe partial class PassthroughFileSystem
             return;
         }
 
-        _opened.Add(_share, inode);
-        if (!_references.Contains(inode.Number))
-        {
-            // Forgotten at the same time: whoever came second takes it away.
-            _opened.Remove(node.Value);
-        }
+        _keeps.KeepOpened(inode);
+        ForgetUnlessHeld(inode);
     }
 
-    public void LetClosed(NodeId node) => _opened.Remove(node.Value);
+    public void LetClosed(NodeId node)
+    {
+        _keeps.LetClosed(node.Value);
+        Events.NoteClosed(this, node.Value);
+    }
 
     private bool IsByNode(FileTarget file) => _withoutOpens && !file.HasHandle;
 
     /// <summary>A descriptor to read a file by, which may be any that is open for reading.</summary>
-    private FileUse UseForReading(FileTarget file)
+    /// <param name="exactly">Which of <see cref="DescriptorFlags"/> it must have as the client's open file has them now.</param>
+    private FileUse UseForReading(FileTarget file, int exactly = 0)
     {
+        int flags = HostFlags(file.OpenFlags) & exactly;
         if (!IsByNode(file))
         {
-            return new FileUse(_handles.Use(file.Handle, HandleKind.File));
+            return UseHandle(file.Handle, flags, exactly);
         }
 
         PinnedInode inode = Pin(file.Node);
         Errno errno = inode.IsEmpty ? Errno.ESTALE : CheckIsFile(inode);
-        return new FileUse(inode, errno == Errno.None ? _share.OpenReadable(inode, OpenedByNode) : PinnedDescriptor.Failed(errno));
+        if (errno != Errno.None)
+        {
+            return new FileUse(inode, PinnedDescriptor.Failed(errno));
+        }
+
+        // The one that is kept has none of these flags. Where the host refuses them, it has to do.
+        PinnedDescriptor special = flags != 0
+            ? _share.OpenOnce(inode, OpenFlags.O_RDONLY | OpenedByNode | flags)
+            : PinnedDescriptor.Failed(Errno.EINVAL);
+        return new FileUse(inode, special.Errno == Errno.None ? special : _share.OpenReadable(inode, OpenedByNode));
+    }
+
+    /// <summary>The descriptor of a handle; or another of the same file, if that one's flags are not those that are wanted.</summary>
+    private FileUse UseHandle(FileHandle handle, int flags, int exactly)
+    {
+        HandleUse use = _handles.Use(handle, HandleKind.File);
+        Errno errno = use.IsEmpty ? Errno.EBADF : use.File.Wake();
+        if (errno != Errno.None || (use.File.Flags & exactly) == flags)
+        {
+            return new FileUse(use, errno);
+        }
+
+        PinnedDescriptor other = _share.OpenAgain(use.File.Fd, (use.File.Flags & OpenFlags.O_ACCMODE) | OpenedByNode | flags);
+        return other.Errno == Errno.None ? new FileUse(use, other) : new FileUse(use, Errno.None);
     }
 
     /// <summary>
     /// A descriptor to change a file by. One by node is closed with the request: while a file is open for writing, no program of
     /// the host can execute it.
     /// </summary>
-    /// <param name="openFlags">O_* of the client's open file.</param>
-    private FileUse UseForWriting(FileTarget file, int openFlags)
+    /// <param name="exactly">As for <see cref="UseForReading"/>.</param>
+    private FileUse UseForWriting(FileTarget file, int exactly = 0)
     {
+        int flags = HostFlags(file.OpenFlags) & exactly;
         if (!IsByNode(file))
         {
-            return new FileUse(_handles.Use(file.Handle, HandleKind.File));
+            return UseHandle(file.Handle, flags, exactly);
         }
 
         PinnedInode inode = Pin(file.Node);
         Errno errno = inode.IsEmpty ? Errno.ESTALE : CheckIsFile(inode);
-        int flags = (HostFlags(openFlags) & KeptWriteFlags) | OpenFlags.O_RDWR | OpenedByNode;
-        return new FileUse(inode, errno == Errno.None ? _share.OpenOnce(inode, flags) : PinnedDescriptor.Failed(errno));
+        if (errno != Errno.None)
+        {
+            return new FileUse(inode, PinnedDescriptor.Failed(errno));
+        }
+
+        int wanted = OpenFlags.O_RDWR | OpenedByNode | (file.OpenFlags & OpenFlags.O_APPEND);
+        PinnedDescriptor opened = _share.OpenOnce(inode, wanted | flags);
+        return new FileUse(inode, opened.Errno == Errno.EINVAL && flags != 0 ? _share.OpenOnce(inode, wanted) : opened);
     }
 
     /// <summary>
@@ -88,13 +116,16 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         if (!IsByNode(directory))
         {
-            return new FileUse(_handles.Use(directory.Handle, HandleKind.Directory));
+            HandleUse use = _handles.Use(directory.Handle, HandleKind.Directory);
+            return new FileUse(use, use.IsEmpty ? Errno.EBADF : Errno.None);
         }
 
         PinnedInode inode = Pin(directory.Node);
         Errno errno = inode.IsEmpty ? Errno.ESTALE : inode.IsDirectory ? Errno.None : Errno.ENOTDIR;
         return new FileUse(
-            inode, errno == Errno.None ? _share.OpenOnce(inode, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY) : PinnedDescriptor.Failed(errno));
+            inode, errno == Errno.None
+                ? _share.OpenOnce(inode, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY)
+                : PinnedDescriptor.Failed(errno));
     }
 
     /// <summary>
@@ -103,11 +134,4 @@ public sealed unsafe partial class PassthroughFileSystem
     /// </summary>
     private Errno CheckClosed(in FileUse file, Errno errno) =>
         errno == Errno.None && file.Opened is null && !_share.Mounts[file.Mount].IsLocal ? CloseDuplicate(file.Fd) : errno;
-
-    /// <summary>What goes with the last reference of a client that does without opens: no release will tell.</summary>
-    private void ForgetOpened(ulong node)
-    {
-        _opened.Remove(node);
-        _locks.DropAllOf(node);
-    }
 }

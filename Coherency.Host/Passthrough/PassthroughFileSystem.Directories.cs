@@ -35,7 +35,7 @@ public sealed unsafe partial class PassthroughFileSystem
             errno = fd.ToErrno();
             if (fd >= 0)
             {
-                handle = _handles.Add(fd, HandleKind.Directory, ref inode);
+                handle = _handles.Add(fd, HandleKind.Directory, ref inode, 0);
             }
             else
             {
@@ -65,9 +65,11 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         DirectoryCursor cursor = use.Opened?.Cursor ?? StartCursor();
+        using PinnedInode inode = _share.Inodes.Pin(use.Node);
+        bool hasSpellings = plus && _share.FoldsNames(inode);
         lock (cursor.Lock)
         {
-            return ReadDirectory(use, cursor, offset, plus, sink);
+            return ReadDirectory(use, cursor, offset, plus, hasSpellings, sink);
         }
     }
 
@@ -79,12 +81,16 @@ public sealed unsafe partial class PassthroughFileSystem
         return cursor;
     }
 
-    private Errno ReadDirectory(in FileUse directory, DirectoryCursor cursor, long offset, bool plus, IDirectorySink sink)
+    /// <param name="hasSpellings">As <see cref="Entry.HasSpellings"/>, of all entries.</param>
+    private Errno ReadDirectory(
+        in FileUse directory, DirectoryCursor cursor, long offset, bool plus, bool hasSpellings, IDirectorySink sink)
     {
         byte[] buffer = _directoryBuffer ??= GC.AllocateUninitializedArray<byte>(DirectoryBufferBytes, pinned: true);
-        // SAFETY: the array is on the pinned heap and stays referenced by this thread.
+        // SAFETY: the array is on the pinned heap and stays referenced by this thread. DirectoryBufferBytes is the most
+        // that the kernel is asked for, or that a cursor has kept of that.
         byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer));
         int delivered = 0;
+        ulong numberMask = _share.Numbers.MaskOf(directory.Fd, _showsMounts);
         while (true)
         {
             long read = ReadRecords(directory.Fd, cursor, offset, start);
@@ -94,10 +100,15 @@ public sealed unsafe partial class PassthroughFileSystem
                 return delivered > 0 ? Errno.None : read.ToErrno();
             }
 
-            int taken = Deliver(directory, start, (int)read, plus, sink, ref offset);
+            int taken = Deliver(directory, start, (int)read, plus, hasSpellings, numberMask, sink, ref offset);
             delivered += taken;
             if (taken < read)
             {
+                if (offset < 0)
+                {
+                    cursor.KeepRest(offset, new ReadOnlySpan<byte>(start + taken, (int)read - taken));
+                }
+
                 // Full. The next reply has about as much room: do not ask the kernel for much more than that.
                 cursor.ReadBytes = Math.Clamp(delivered + (delivered / 8), DirectoryCursor.ReadBytesMin, DirectoryBufferBytes);
                 return Errno.None;
@@ -112,6 +123,17 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         if (cursor.Position != offset)
         {
+            int rest = cursor.TakeRest(offset, new Span<byte>(buffer, DirectoryBufferBytes));
+            if (rest > 0)
+            {
+                return rest;
+            }
+
+            if (offset < 0)
+            {
+                return ReadFromStart(fd, cursor, offset, buffer);
+            }
+
             long result = Libc.LSeek(fd, offset, SeekSet);
             if (result < 0)
             {
@@ -130,6 +152,54 @@ public sealed unsafe partial class PassthroughFileSystem
         return read;
     }
 
+    /// <summary>
+    /// Reads records from a position on that uses all 64 bits, as those of NFS may: lseek(2) refuses what is negative. ESTALE when the
+    /// entry before it has been removed.
+    /// </summary>
+    private static long ReadFromStart(int fd, DirectoryCursor cursor, long offset, byte* buffer)
+    {
+        long read = Libc.LSeek(fd, 0, SeekSet);
+        while (read >= 0)
+        {
+            read = Libc.GetDents64(fd, buffer, DirectoryBufferBytes);
+            if (read == 0)
+            {
+                return -(int)Errno.ESTALE;
+            }
+
+            int end = read > 0 ? FindEnd(buffer, (int)read, offset) : 0;
+            if (end > 0)
+            {
+                cursor.Position = LastOffset(buffer, (int)read);
+                Span<byte> records = new(buffer, (int)read);
+                records[end..].CopyTo(records);
+                return end < read ? read - end : ReadRecords(fd, cursor, offset, buffer);
+            }
+        }
+
+        return read;
+    }
+
+    /// <summary>Where the record ends that a position is behind; 0 if there is none.</summary>
+    // SAFETY (all of these): length bytes of whole records, as the kernel has written them or a cursor has kept them.
+    // Each begins where the one before it ends, and has its fixed part and a NUL (getdents64(2)); the struct asks for
+    // no alignment.
+    private static int FindEnd(byte* buffer, int length, long offset)
+    {
+        int at = 0;
+        while (at < length)
+        {
+            DirectoryRecord* record = (DirectoryRecord*)(buffer + at);
+            at += record->RecordLength;
+            if (record->NextOffset == offset)
+            {
+                return at;
+            }
+        }
+
+        return 0;
+    }
+
     private static long LastOffset(byte* buffer, int length)
     {
         long last = 0;
@@ -142,7 +212,9 @@ public sealed unsafe partial class PassthroughFileSystem
     }
 
     /// <summary>Feeds records to the sink as long as there is room; returns how many bytes of records it took.</summary>
-    private int Deliver(in FileUse directory, byte* buffer, int length, bool plus, IDirectorySink sink, ref long offset)
+    private int Deliver(
+        in FileUse directory, byte* buffer, int length, bool plus, bool hasSpellings, ulong numberMask, IDirectorySink sink,
+        ref long offset)
     {
         int at = 0;
         while (at < length)
@@ -154,10 +226,10 @@ public sealed unsafe partial class PassthroughFileSystem
                 break;
             }
 
-            DirectoryPosition position = new(InodeNumber(directory, record, name), record->Type, record->NextOffset);
+            DirectoryPosition position = new(InodeNumber(directory, record, name) ^ numberMask, record->Type, record->NextOffset);
             if (plus)
             {
-                Entry entry = LookUpListed(directory, position, name);
+                Entry entry = LookUpListed(directory, position, name, hasSpellings);
                 sink.AddPlus(position, name.Bytes, entry);
             }
             else
@@ -174,16 +246,20 @@ public sealed unsafe partial class PassthroughFileSystem
 
     /// <summary>
     /// Looks up an entry of a listing. One that cannot be is listed all the same, without attributes: whoever asks for it
-    /// by name then gets the reason.
+    /// by name then gets the reason. So is one of another mount, which may not answer: only those who ask for it wait.
     /// </summary>
-    private Entry LookUpListed(in FileUse directory, in DirectoryPosition position, EntryName name)
+    private Entry LookUpListed(in FileUse directory, in DirectoryPosition position, EntryName name, bool hasSpellings)
     {
         if (!name.IsDotOrDotDot
-            && _share.Resolver.Resolve(directory.Fd, name.Pointer, out statx attributes, out PinnedInode inode) == Errno.None)
+            && _share.Resolver.ResolveIn(directory.Mount, directory.Fd, name.Pointer, out statx attributes,
+            out PinnedInode inode) == Errno.None)
         {
-            Entry entry = Grant(ref inode, attributes, directory.Mount);
+            Errno errno = Grant(ref inode, attributes, directory.Mount, hasSpellings, out Entry entry);
             inode.Dispose();
-            return entry;
+            if (errno == Errno.None)
+            {
+                return entry;
+            }
         }
 
         Entry plain = default;

@@ -1,7 +1,9 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Changes;
+using Coherency.Host.Paths;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
@@ -48,12 +50,18 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
-        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(LockOf(directory, entryName));
         Errno errno;
         using (Mutate(OperationOf(node), [entryName, TouchedObject.Inode(directory.Key)]))
         {
             using CredentialScope credentials = ThreadCredentials.Assume(caller);
+            node.Mode = ThreadCredentials.ModeFor(caller, path.Fd, node.Mode);
             errno = credentials.Errno == Errno.None ? MakeAt(path.Fd, name.Pointer, node).ToErrno() : credentials.Errno;
+        }
+
+        if (errno == Errno.None)
+        {
+            RaiseName(FileEventKinds.Create, directory, name, 0, (node.Mode & StatFlags.S_IFMT) == StatFlags.S_IFDIR);
         }
 
         return errno == Errno.None ? LookUpIn(directory, path.Fd, name, out entry) : errno;
@@ -78,6 +86,7 @@ public sealed unsafe partial class PassthroughFileSystem
     {
         public uint Mode;
         public uint Device;
+        // SAFETY: an EntryName's, while the call runs that was given it.
         public byte* Target;
     }
 
@@ -105,7 +114,7 @@ public sealed unsafe partial class PassthroughFileSystem
         if (errno == Errno.None)
         {
             errno = ReadAttributes(source.Fd, out statx attributes);
-            entry = errno == Errno.None ? Grant(ref inode, attributes, directory.Mount) : default;
+            errno = errno == Errno.None ? Grant(ref inode, attributes, directory, out entry) : errno;
         }
 
         return errno;
@@ -114,11 +123,22 @@ public sealed unsafe partial class PassthroughFileSystem
     private Errno LinkInto(in PinnedInode inode, int fd, in PinnedInode directory, int directoryFd, EntryName newName)
     {
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, newName);
-        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
-        using MutationScope scope = Mutate(ChangeOperation.Link, [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(inode.Key)]);
-        // By the link in /proc, because AT_EMPTY_PATH asks for a capability; it leads to the inode, even if that is a symlink.
-        ProcPath source = new(fd);
-        return Libc.LinkAt(OpenFlags.AT_FDCWD, source.Pointer, directoryFd, newName.Pointer, OpenFlags.AT_SYMLINK_FOLLOW).ToErrno();
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(LockOf(directory, entryName));
+        Errno errno;
+        using (Mutate(ChangeOperation.Link, [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(inode.Key)]))
+        {
+            // By the link in /proc, because AT_EMPTY_PATH asks for a capability; it leads to the inode, even if that is a symlink.
+            ProcPath source = new(fd);
+            errno = Libc.LinkAt(OpenFlags.AT_FDCWD, source.Pointer, directoryFd, newName.Pointer, OpenFlags.AT_SYMLINK_FOLLOW).ToErrno();
+        }
+
+        if (errno == Errno.None)
+        {
+            RaiseLinks(inode.Key);
+            RaiseName(FileEventKinds.Create, directory, newName, inode.Key, isDirectory: false);
+        }
+
+        return errno;
     }
 
     public Errno Unlink(NodeId parent, EntryName name) => Remove(parent, name, 0);
@@ -134,13 +154,35 @@ public sealed unsafe partial class PassthroughFileSystem
             return path.Errno;
         }
 
+        Errno errno = RemoveFrom(directory, path.Fd, name, flags, out NameTarget removed);
+        removed.Dispose();
+        return errno;
+    }
+
+    private Errno RemoveFrom(scoped in PinnedInode directory, int directoryFd, EntryName name, int flags, out NameTarget removed)
+    {
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
-        using NameLockScope nameLock = _share.Group.NameLocks.Enter(entryName.Slot);
-        using NameTarget removed = _share.Resolver.Identify(path.Fd, name.Pointer);
-        _share.KeepUsable(removed.Inode);
+        using NameLockScope nameLock = _share.Group.NameLocks.Enter(LockOf(directory, entryName));
+        removed = _share.Resolver.Identify(directoryFd, name.Pointer);
+        Errno errno = _share.KeepRemoved(ref removed, directoryFd, name);
+        if (errno != Errno.None)
+        {
+            return errno;
+        }
+
         ReadOnlySpan<TouchedObject> touched = [entryName, TouchedObject.Inode(directory.Key), TouchedObject.Inode(removed.Key)];
-        using MutationScope scope = Mutate(flags == 0 ? ChangeOperation.Unlink : ChangeOperation.RmDir, removed.Exists ? touched : touched[..2]);
-        return Libc.UnlinkAt(path.Fd, name.Pointer, flags).ToErrno();
+        _share.Options.Identified();
+        using (Mutate(flags == 0 ? ChangeOperation.Unlink : ChangeOperation.RmDir, removed.Exists ? touched : touched[..2]))
+        {
+            errno = Libc.UnlinkAt(directoryFd, name.Pointer, flags).ToErrno();
+        }
+
+        if (errno == Errno.None)
+        {
+            RaiseName(FileEventKinds.Delete, directory, name, removed.Key, isDirectory: flags != 0);
+        }
+
+        return errno;
     }
 
     public Errno Rename(in Caller caller, NodeId parent, EntryName name, NodeId newParent, EntryName newName, uint flags)
@@ -159,28 +201,62 @@ public sealed unsafe partial class PassthroughFileSystem
             return Errno.EINVAL;
         }
 
-        TouchedObject from = TouchedObject.NameIn(directory.Key, name);
-        TouchedObject to = TouchedObject.NameIn(newDirectory.Key, newName);
-        using NameLockScope nameLocks = _share.Group.NameLocks.Enter(from.Slot, to.Slot);
-        using NameTarget moved = _share.Resolver.Identify(path.Fd, name.Pointer);
-        using NameTarget replaced = _share.Resolver.Identify(newPath.Fd, newName.Pointer);
-        if ((flags & OpenFlags.RENAME_EXCHANGE) == 0)
+        Errno errno = Rename(
+            caller, new NameIn(directory, path.Fd, name), new NameIn(newDirectory, newPath.Fd, newName), flags, out NameTarget replaced);
+        replaced.Dispose();
+        return errno;
+    }
+
+    private Errno Rename(in Caller caller, scoped in NameIn source, scoped in NameIn target, uint flags, out NameTarget replaced)
+    {
+        TouchedObject from = TouchedObject.NameIn(source.Directory.Key, source.Name);
+        TouchedObject to = TouchedObject.NameIn(target.Directory.Key, target.Name);
+        using NameLockScope nameLocks = _share.Group.NameLocks.Enter(LockOf(source.Directory, from), LockOf(target.Directory, to));
+        using NameTarget moved = _share.Resolver.Identify(source.DirectoryFd, source.Name.Pointer);
+        replaced = _share.Resolver.Identify(target.DirectoryFd, target.Name.Pointer);
+        // A rename of one name of an inode to another one of it changes nothing.
+        bool replaces = (flags & OpenFlags.RENAME_EXCHANGE) == 0 && moved.Key != replaced.Key;
+        Errno errno = replaces ? _share.KeepRemoved(ref replaced, target.DirectoryFd, target.Name) : Errno.None;
+        if (errno != Errno.None)
         {
-            _share.KeepUsable(replaced.Inode);
+            return errno;
         }
 
         Span<TouchedObject> touched = stackalloc TouchedObject[MutationScope.TouchedMax];
-        int count = CollectTouchedByRename(touched, from, to, directory.Key, newDirectory.Key, moved, replaced);
-        using MutationScope scope = Mutate(flags == 0 ? ChangeOperation.Rename : ChangeOperation.Rename2, touched[..count]);
-        // A whiteout is a device node, which is made with the caller's ids.
-        using CredentialScope credentials = (flags & OpenFlags.RENAME_WHITEOUT) != 0 ? ThreadCredentials.Assume(caller) : default;
-        return credentials.Errno == Errno.None
-            ? Libc.RenameAt2(path.Fd, name.Pointer, newPath.Fd, newName.Pointer, flags).ToErrno()
-            : credentials.Errno;
+        int count = CollectTouchedByRename(touched, from, to, source.Directory.Key, target.Directory.Key, moved, replaced);
+        _share.Options.Identified();
+        // A client takes what it believed of the name along: here to or from where nothing may be believed.
+        bool changesRule = _share.FoldsNames(source.Directory) != _share.FoldsNames(target.Directory);
+        using (Mutate(flags == 0 ? ChangeOperation.Rename : ChangeOperation.Rename2, touched[..count], changesRule))
+        {
+            // A whiteout is a device node, which is made with the caller's ids.
+            using CredentialScope credentials = (flags & OpenFlags.RENAME_WHITEOUT) != 0 ? ThreadCredentials.Assume(caller) : default;
+            errno = credentials.Errno == Errno.None
+                ? Libc.RenameAt2(source.DirectoryFd, source.Name.Pointer, target.DirectoryFd, target.Name.Pointer, flags).ToErrno()
+                : credentials.Errno;
+        }
+
+        if (errno == Errno.None && !(replaced.Exists && moved.Key == replaced.Key))
+        {
+            RaiseRename(source, target, moved, replaced, exchanges: (flags & OpenFlags.RENAME_EXCHANGE) != 0);
+        }
+
+        return errno;
+    }
+
+    /// <summary>A name in a directory that the caller has pinned and opened.</summary>
+    private readonly ref struct NameIn(PinnedInode directory, int directoryFd, EntryName name)
+    {
+        public readonly PinnedInode Directory = directory;
+
+        public int DirectoryFd { get; } = directoryFd;
+
+        public EntryName Name { get; } = name;
     }
 
     private static int CollectTouchedByRename(
-        Span<TouchedObject> touched, TouchedObject from, TouchedObject to, ulong directory, ulong newDirectory, in NameTarget moved, in NameTarget replaced)
+        Span<TouchedObject> touched, TouchedObject from, TouchedObject to, ulong directory, ulong newDirectory, in NameTarget moved,
+        in NameTarget replaced)
     {
         touched[0] = from;
         touched[1] = to;
@@ -206,8 +282,12 @@ public sealed unsafe partial class PassthroughFileSystem
         Errno errno = _share.Resolver.Resolve(directoryFd, name.Pointer, out statx attributes, out PinnedInode inode);
         if (errno == Errno.None)
         {
-            entry = Grant(ref inode, attributes, directory.Mount);
+            errno = Grant(ref inode, attributes, directory, out entry);
             inode.Dispose();
+        }
+        else if (errno == Errno.ENOENT)
+        {
+            entry.HasSpellings = _share.FoldsNames(directory);
         }
 
         return errno;

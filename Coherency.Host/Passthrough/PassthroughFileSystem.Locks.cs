@@ -19,6 +19,34 @@ public sealed partial class PassthroughFileSystem
         return use.Errno != Errno.None ? use.Errno : _locks.Set(use, owner, fileLock);
     }
 
+    public bool HoldsLock(FileTarget file, ulong owner, bool isFlock)
+    {
+        if (isFlock && !IsByNode(file))
+        {
+            using HandleUse use = _handles.Use(file.Handle, HandleKind.File);
+            return !use.IsEmpty && use.File.HasFlock;
+        }
+
+        using FileUse used = UseForReading(file);
+        return used.Errno == Errno.None && _locks.Holds(used.Node, owner, isFlock);
+    }
+
+    public LockOwner IdentifyOwner(ulong owner) => new(_locks, owner);
+
+    public void FindLockHolders(FileTarget file, ulong owner, in FileLock wanted, List<LockOwner> holders)
+    {
+        using PinnedInode inode = IsByNode(file) ? Pin(file.Node) : default;
+        using HandleUse use = IsByNode(file) ? default : _handles.Use(file.Handle, HandleKind.File);
+        if (!inode.IsEmpty || !use.IsEmpty)
+        {
+            _share.Sessions.FindLockHolders(use.IsEmpty ? inode.Key : use.File.InodeKey, IdentifyOwner(owner), wanted, holders);
+        }
+    }
+
+    /// <summary>See <see cref="ShareSessions.FindLockHolders"/>.</summary>
+    internal void FindOwnLockHolders(ulong inodeKey, LockOwner wanting, in FileLock wanted, List<LockOwner> holders) =>
+        _locks.FindHolders(inodeKey, wanting, wanted, holders);
+
     public Errno SetFlock(FileTarget file, ulong owner, short type)
     {
         int operation = type switch
@@ -35,7 +63,15 @@ public sealed partial class PassthroughFileSystem
         }
 
         operation |= LockFlags.LOCK_NB;
-        return use.Opened is null ? _locks.SetFlock(use, owner, operation) : Libc.Flock(use.Fd, operation).ToErrno();
+        if (use.Opened is not { } opened)
+        {
+            return _locks.SetFlock(use, owner, operation);
+        }
+
+        Errno errno = Libc.Flock(use.Fd, operation).ToErrno();
+        // The kernel gives the one up before it asks for the other.
+        opened.HasFlock = errno == Errno.None ? type != LockFlags.F_UNLCK : opened.HasFlock && errno != Errno.EAGAIN;
+        return errno;
     }
 
     /// <summary>A close that says which locks go with it.</summary>

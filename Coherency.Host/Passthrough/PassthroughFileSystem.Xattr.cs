@@ -1,7 +1,10 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Core.Versioning.Abi;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Changes;
+using Coherency.Host.Paths;
+using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
 
@@ -19,6 +22,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
+        // SAFETY: the kernel fills in no more than the length it is told; nothing when that is 0.
         fixed (byte* buffer = value)
         {
             long result = Libc.GetXattr(path.Pointer, name.Pointer, buffer, (nuint)value.Length);
@@ -27,7 +31,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
     }
 
-    public Errno SetXattr(NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid)
+    public Errno SetXattr(in Caller caller, NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid)
     {
         using PinnedInode inode = Pin(node);
         using PinnedDescriptor descriptor = OpenForXattr(inode);
@@ -37,12 +41,24 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
-        using MutationScope scope = Mutate(ChangeOperation.SetXattr, [TouchedObject.Inode(inode.Key)]);
-        using SuidKillScope kill = ThreadCredentials.KillSuidGid(killSgid);
-        fixed (byte* buffer = value)
+        Errno errno;
+        using (Mutate(ChangeOperation.SetXattr, [TouchedObject.Inode(inode.Key)]))
         {
-            return Libc.SetXattr(path.Pointer, name.Pointer, buffer, (nuint)value.Length, flags).ToErrno();
+            using SetIdScope setId = ThreadCredentials.ClearSetId(caller, killSgid);
+            fixed (byte* buffer = value)
+            {
+                errno = setId.Errno == Errno.None
+                    ? Libc.SetXattr(path.Pointer, name.Pointer, buffer, (nuint)value.Length, flags).ToErrno()
+                    : setId.Errno;
+            }
         }
+
+        if (errno == Errno.None)
+        {
+            RaiseContent(FileEventKinds.Attributes, inode.Node, inode.Key, descriptor.Fd, inode.IsDirectory);
+        }
+
+        return errno;
     }
 
     public Errno ListXattr(NodeId node, Span<byte> list, out int length)
@@ -56,6 +72,7 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
+        // SAFETY: as in GetXattr.
         fixed (byte* buffer = list)
         {
             long result = Libc.ListXattr(path.Pointer, buffer, (nuint)list.Length);
@@ -74,8 +91,18 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         ProcPath path = new(descriptor.Fd);
-        using MutationScope scope = Mutate(ChangeOperation.RemoveXattr, [TouchedObject.Inode(inode.Key)]);
-        return Libc.RemoveXattr(path.Pointer, name.Pointer).ToErrno();
+        Errno errno;
+        using (Mutate(ChangeOperation.RemoveXattr, [TouchedObject.Inode(inode.Key)]))
+        {
+            errno = Libc.RemoveXattr(path.Pointer, name.Pointer).ToErrno();
+        }
+
+        if (errno == Errno.None)
+        {
+            RaiseContent(FileEventKinds.Attributes, inode.Node, inode.Key, descriptor.Fd, inode.IsDirectory);
+        }
+
+        return errno;
     }
 
     private PinnedDescriptor OpenForXattr(scoped in PinnedInode inode) =>

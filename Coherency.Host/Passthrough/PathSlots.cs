@@ -49,6 +49,7 @@ public static unsafe class PathSlots
 
         fixed (byte* pointer = bytes)
         {
+            // SAFETY: the array is pinned while the name is used, and ends with the NUL that was put there.
             EntryName entryName = new(pointer, bytes.Length - 1);
             if (entryName.IsDotOrDotDot || entryName.Bytes.Contains((byte)0))
             {

@@ -38,8 +38,15 @@ internal ref struct PinnedInode
 
     public readonly bool IsDirectory => FileType == StatFlags.S_IFDIR;
 
+    /// <inheritdoc cref="InodeRecord.Names"/>
+    public readonly NameRule Names
+    {
+        get => _record.Names;
+        set => _record.Names = value;
+    }
+
     /// <summary>A descriptor that the record owns, or -1.</summary>
-    public readonly int OwnFd => Volatile.Read(ref _record.Fd);
+    public readonly int OwnFd => _record.Fd;
 
     /// <summary>The inode key: of what it is, even where it had to take another node id.</summary>
     public readonly ulong Key => new NodeId(Node).IsDisplaced ? _table.KeyOf(Identity()) : Node;
@@ -56,9 +63,6 @@ internal ref struct PinnedInode
         identity.SetHandle(_record.HandleType, handle);
         return identity;
     }
-
-    /// <summary>Makes the record own an O_PATH descriptor of the inode; false when it has one already.</summary>
-    public readonly bool TryAdopt(int pathFd) => _shard.TryAdopt(ref _record, pathFd);
 
     /// <summary>Leaves the reference to whoever will call <see cref="InodeTable.Release"/> for it.</summary>
     public void Keep() => _held = false;

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Coherency.Host.Passthrough;
 
 /// <summary>
@@ -17,28 +15,26 @@ public sealed class ShareTrees
     /// <summary>A directory of a file system: its device as mountinfo spells it, and the path within the file system.</summary>
     private sealed record Tree(string Device, string Path);
 
-    private sealed record MountLine(string Device, string Root, string MountPoint);
-
     /// <param name="directory">An existing directory; symbolic links are followed.</param>
-    public static ShareTrees Of(string directory) => Of(ResolveLinks(directory), File.ReadAllLines("/proc/self/mountinfo"));
+    public static ShareTrees Of(string directory) => Of(ResolveLinks(directory), File.ReadAllLines(MountInfo.File));
 
     /// <summary>Does some file appear in both?</summary>
     public bool Overlaps(ShareTrees other) =>
         _trees.Any(mine => other._trees.Any(theirs =>
-            mine.Device == theirs.Device && (IsWithin(mine.Path, theirs.Path) || IsWithin(theirs.Path, mine.Path))));
+            mine.Device == theirs.Device && (MountInfo.IsWithin(mine.Path, theirs.Path) || MountInfo.IsWithin(theirs.Path, mine.Path))));
 
     internal static ShareTrees Of(string path, IEnumerable<string> mountInfo)
     {
         ShareTrees trees = new();
-        MountLine? own = null;
-        foreach (MountLine mount in mountInfo.Select(Parse))
+        MountInfo? own = null;
+        foreach (MountInfo mount in mountInfo.Select(MountInfo.Parse))
         {
-            if (IsWithin(path, mount.MountPoint))
+            if (MountInfo.IsWithin(path, mount.MountPoint))
             {
                 // The deepest one counts, and of those at one place the last.
                 own = own is null || mount.MountPoint.Length >= own.MountPoint.Length ? mount : own;
             }
-            else if (IsWithin(mount.MountPoint, path))
+            else if (MountInfo.IsWithin(mount.MountPoint, path))
             {
                 trees._trees.Add(new Tree(mount.Device, mount.Root));
             }
@@ -52,35 +48,6 @@ public sealed class ShareTrees
         return trees;
     }
 
-    private static MountLine Parse(string line)
-    {
-        string[] fields = line.Split(' ');
-        return new MountLine(fields[2], Unescape(fields[3]), Unescape(fields[4]));
-    }
-
-    /// <summary>Space, tab, newline and backslash stand there as a backslash and three octal digits.</summary>
-    private static string Unescape(string field)
-    {
-        StringBuilder text = new();
-        for (int i = 0; i < field.Length; i++)
-        {
-            if (field[i] == '\\' && i + 3 < field.Length)
-            {
-                text.Append((char)Convert.ToInt32(field.Substring(i + 1, 3), 8));
-                i += 3;
-            }
-            else
-            {
-                text.Append(field[i]);
-            }
-        }
-
-        return text.ToString();
-    }
-
-    private static bool IsWithin(string path, string directory) =>
-        directory == "/" || path == directory || path.StartsWith(directory + "/", StringComparison.Ordinal);
-
     private static string Join(string root, string below) => below.Length == 0 ? root : root.TrimEnd('/') + below;
 
     private static string ResolveLinks(string directory)
@@ -90,7 +57,9 @@ public sealed class ShareTrees
         foreach (string name in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             DirectoryInfo next = new(Path.Combine(resolved, name));
-            resolved = next.Exists && next.ResolveLinkTarget(returnFinalTarget: true) is { } target ? ResolveLinks(target.FullName) : next.FullName;
+            resolved = next.Exists && next.ResolveLinkTarget(returnFinalTarget: true) is { } target
+                ? ResolveLinks(target.FullName)
+                : next.FullName;
         }
 
         return resolved;

@@ -26,7 +26,8 @@ public sealed record CacheReport(ulong Hits, ulong Misses)
         int point = numbers.IndexOf((byte)'.');
         if (point > 0
             && Utf8Parser.TryParse(numbers[..point], out ulong hits, out int hitsLength) && hitsLength == point
-            && Utf8Parser.TryParse(numbers[(point + 1)..], out ulong misses, out int missesLength) && missesLength == numbers.Length - point - 1)
+            && Utf8Parser.TryParse(numbers[(point + 1)..], out ulong misses, out int missesLength)
+                && missesLength == numbers.Length - point - 1)
         {
             report = new CacheReport(hits, misses);
         }

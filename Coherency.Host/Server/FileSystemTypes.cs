@@ -16,13 +16,22 @@ public struct Entry
 
     /// <summary>It is the root of another mount than its parent's.</summary>
     public bool IsSubmount;
+
+    /// <summary>
+    /// Other bytes mean the same name, which may come and go by any of them: nobody may keep it, nor its absence. Said of a name
+    /// that does not exist, too.
+    /// </summary>
+    public bool HasSpellings;
 }
 
 /// <summary>
 /// An open file or directory as a request names it: by the handle that opening it gave; or with handle 0, which no open file has,
 /// by the node alone (<see cref="IFileSystem.TryDoWithoutOpens"/>).
 /// </summary>
-public readonly record struct FileTarget(NodeId Node, FileHandle Handle)
+/// <param name="OpenFlags">
+/// O_* that the client's open file has at this moment, as READ and WRITE tell: fcntl(2) changes some of them without a request.
+/// </param>
+public readonly record struct FileTarget(NodeId Node, FileHandle Handle, int OpenFlags = 0)
 {
     public bool HasHandle => Handle.Value != 0;
 
@@ -46,7 +55,7 @@ public struct AttributeChange
 }
 
 /// <summary>A record lock; <see cref="End"/> is the last byte, <see cref="long.MaxValue"/> to the end of the file.</summary>
-public struct FileLock
+public record struct FileLock
 {
     public short Type;
     public long Start;

@@ -36,6 +36,8 @@ internal static class FuseExtensions
 
     private static bool TryReadGroup(ReadOnlySpan<byte> body, out uint? group)
     {
+        // SAFETY: a copy that the client cannot change (FuseRequest.Extensions). As many whole words as there are,
+        // aligned or not; each is looked at within their number.
         ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(body);
         group = words.Length >= 2 && words[0] == 1 ? words[1] : null;
         return words.Length >= 1 && words[0] <= words.Length - 1;

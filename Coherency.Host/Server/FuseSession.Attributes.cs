@@ -74,9 +74,8 @@ public sealed partial class FuseSession
             AccessTime = new timespec { tv_sec = (long)arguments.atime, tv_nsec = arguments.atimensec },
             ModificationTime = new timespec { tv_sec = (long)arguments.mtime, tv_nsec = arguments.mtimensec },
         };
-        Caller caller = new(request.Uid, request.Gid, request.Pid, null, 0);
         HeldStart start = StartHolding();
-        Errno error = files.SetAttributes(caller, request.Node, change, out statx attributes);
+        Errno error = files.SetAttributes(CallerOf(request), request.Node, change, out statx attributes);
         if (error == Errno.None)
         {
             TimeSpan timeout = CacheOf(request.Node).EntryAttributeTimeout;
@@ -95,8 +94,7 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        Caller caller = new(request.Uid, request.Gid, request.Pid, null, 0);
-        return ReplyOnSuccess(request, files.CheckAccess(caller, request.Node, arguments.mask));
+        return ReplyOnSuccess(request, files.CheckAccess(CallerOf(request), request.Node, arguments.mask));
     }
 
     private static Errno StatFs(FuseRequest request, IFileSystem files)

@@ -4,6 +4,7 @@ using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
+using Coherency.Host.Faults;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Server;
@@ -16,6 +17,9 @@ public sealed partial class FuseSession
     private readonly LogLimit _attachLog = new();
     private CacheReport? _cacheReport;
     private long _cacheReports;
+
+    /// <summary>The client takes EINTR for a wait that has become long, and goes on with another request.</summary>
+    internal bool AsksAgain => _view is { IsAttached: true };
 
     private CachePolicy CacheOf(NodeId node)
     {
@@ -43,7 +47,8 @@ public sealed partial class FuseSession
     /// <summary>A report is answered with ENODATA, as there is no such attribute.</summary>
     private bool TakeReport(FuseRequest request, IFileSystem files, EntryName attribute)
     {
-        if (request.Node != NodeId.Root || _view is not { IsAttached: true } || !Server.CacheReport.IsReport(attribute.Bytes, out CacheReport? report))
+        if (request.Node != NodeId.Root || _view is not { IsAttached: true }
+            || !Server.CacheReport.IsReport(attribute.Bytes, out CacheReport? report))
         {
             return false;
         }
@@ -92,6 +97,7 @@ public sealed partial class FuseSession
         }
 
         attach.flags = withoutOpens ? (uint)DoWithoutOpens(files) : 0;
+        // SAFETY: the reply was found above to have room for it.
         MemoryMarshal.Write(reply, attach);
         if (!wasAttached && _attachLog.Allows(out long unsaid))
         {
@@ -112,7 +118,13 @@ public sealed partial class FuseSession
         lock (_stateLock)
         {
             wasAttached = _conversation?.Files == files && _view.Detach();
+            if (wasAttached)
+            {
+                _lockWaits.Forget(this);
+            }
         }
+
+        EndEvents(files);
 
         if (wasAttached && _attachLog.Allows(out long unsaid))
         {
@@ -122,9 +134,34 @@ public sealed partial class FuseSession
         return Errno.None;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Client consults the version table: it may cache for ever ({Unsaid} more lines of this kind were left out)")]
+    /// <summary>
+    /// The client's machine was stopped, or goes on from there: nothing that it cached before is believed. Both, for a VMM may let
+    /// it run before the daemon has read that, and it may stop without saying so.
+    /// </summary>
+    public void Interrupt()
+    {
+        // Its processes may wait for other locks than those that it has asked for.
+        _lockWaits.Forget(this);
+        TellLock(default);
+        if (_view?.Interrupt() == true && _attachLog.Allows(out long unsaid))
+        {
+            LogInterrupted(_log, unsaid);
+        }
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "The virtual machine was stopped or goes on: the client asks for everything anew ({Unsaid} more lines of this kind " +
+            "were left out)")]
+    private static partial void LogInterrupted(ILogger log, long unsaid);
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Client consults the version table: it may cache for ever ({Unsaid} more lines of this kind were left out)")]
     private static partial void LogAttached(ILogger log, long unsaid);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Client no longer consults the version table ({Unsaid} more lines of this kind were left out)")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Client no longer consults the version table ({Unsaid} more lines of this kind were left out)")]
     private static partial void LogDetached(ILogger log, long unsaid);
 }

@@ -66,6 +66,8 @@ public sealed partial class FuseSession
     }
 
     /// <summary>Packs entries into a READDIR or READDIRPLUS reply; one per thread, reused.</summary>
+    // SAFETY: records are spans of the request's scratch, of which no more is taken than HasRoom has found; writing
+    // more would throw.
     private sealed unsafe class DirectoryReply : IDirectorySink
     {
         private FuseSession? _session;

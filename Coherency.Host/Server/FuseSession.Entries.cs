@@ -11,14 +11,19 @@ public sealed partial class FuseSession
     private Errno Lookup(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
-        if (!reader.TryReadEntryName(out EntryName name))
+        if (!reader.TryReadLookupName(out EntryName name))
         {
             return reader.Error;
         }
 
+        if (name.IsDotOrDotDot)
+        {
+            return LookupUnnamed(request, files, isParent: name.Length > 1);
+        }
+
         HeldStart start = StartHolding();
         Errno error = files.Lookup(request.Node, name, out Entry entry);
-        TimeSpan negativeTimeout = CacheOf(request.Node).NegativeTimeout;
+        TimeSpan negativeTimeout = entry.HasSpellings ? TimeSpan.Zero : CacheOf(request.Node).NegativeTimeout;
         if (error == Errno.ENOENT)
         {
             _held?.GiveAbsent(files, start, request.Node, name.Bytes, negativeTimeout);
@@ -183,9 +188,8 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        Caller caller = new(request.Uid, request.Gid, request.Pid, null, 0);
         HeldStart start = StartHolding();
-        Errno error = files.Rename(caller, request.Node, name, new NodeId(newParent), newName, flags);
+        Errno error = files.Rename(CallerOf(request), request.Node, name, new NodeId(newParent), newName, flags);
         if (error == Errno.None)
         {
             bool exchanges = (flags & OpenFlags.RENAME_EXCHANGE) != 0;

@@ -16,7 +16,8 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        Errno error = files.Open(request.Node, (int)arguments.flags, KillsSuidGid(arguments.open_flags), out FileHandle handle);
+        Errno error = files.Open(
+            CallerOf(request), request.Node, (int)arguments.flags, KillsSuidGid(arguments.open_flags), out FileHandle handle);
         if (error == Errno.None)
         {
             request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)CacheOf(request.Node).FileFlags });
@@ -39,7 +40,15 @@ public sealed unsafe partial class FuseSession
         }
 
         HeldStart start = StartHolding();
-        Errno error = files.Create(caller, request.Node, name, (int)arguments.flags, arguments.mode, KillsSuidGid(arguments.open_flags), out Entry entry, out FileHandle handle);
+        Errno error = files.Create(
+            caller,
+            request.Node,
+            name,
+            (int)arguments.flags,
+            arguments.mode,
+            KillsSuidGid(arguments.open_flags),
+            out Entry entry,
+            out FileHandle handle);
         if (error == Errno.None)
         {
             HoldMade(files, start, request.Node, name.Bytes, entry);
@@ -62,7 +71,8 @@ public sealed unsafe partial class FuseSession
         }
 
         HeldStart start = StartHolding();
-        Errno error = files.CreateTemporary(caller, request.Node, (int)arguments.flags, arguments.mode, out Entry entry, out FileHandle handle);
+        Errno error = files.CreateTemporary(
+            caller, request.Node, (int)arguments.flags, arguments.mode, out Entry entry, out FileHandle handle);
         if (error == Errno.None)
         {
             HoldUnnamed(files, start, entry);
@@ -79,8 +89,17 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
+        // SAFETY: the list stays until the request is answered, and so does the client's memory that it names, but for
+        // what is in it.
         IoVec* vectors = request.PayloadTarget(arguments.size, out int count);
-        Errno error = files.Read(Target(request, arguments.fh), vectors, count, (long)arguments.offset, out long bytes);
+        FileTarget file = Target(request, arguments.fh, arguments.flags);
+        Errno error = files.Read(file, vectors, count, (long)arguments.offset, mayWait: false, out long bytes);
+        if (error == Errno.EAGAIN)
+        {
+            request.Channel.StepAside(request);
+            error = files.Read(file, vectors, count, (long)arguments.offset, mayWait: true, out bytes);
+        }
+
         if (error == Errno.None)
         {
             Counters.CountRead(bytes);
@@ -93,21 +112,58 @@ public sealed unsafe partial class FuseSession
     private Errno Write(FuseRequest request, IFileSystem files)
     {
         FuseRequestReader reader = new(request);
-        if (!reader.TryRead(out fuse_write_in arguments) || arguments.size != request.PayloadLength || arguments.size > FuseLimits.PayloadBytesMax)
+        if (!reader.TryRead(out fuse_write_in arguments) || arguments.size != request.PayloadLength
+            || arguments.size > FuseLimits.PayloadBytesMax)
         {
             return Errno.EINVAL;
         }
 
+        // SAFETY: as in Read.
         IoVec* vectors = request.PayloadSource(out int count);
         FuseWriteFlags flags = (FuseWriteFlags)arguments.write_flags;
-        Errno error = files.Write(Target(request, arguments.fh), vectors, count, (long)arguments.offset, flags, (int)arguments.flags, out long bytes);
+        FileTarget file = Target(request, arguments.fh, arguments.flags);
+        uint beyondEnd = 0;
+        if (flags.HasFlag(FuseWriteFlags.Cache) && !_granted.HasFlag(FuseInitFlags.WritebackCache))
+        {
+            beyondEnd = BytesBeyondEnd(files, file, arguments);
+            count = TakeBack(vectors, count, beyondEnd);
+        }
+
+        Errno error = files.Write(CallerOf(request), file, vectors, count, (long)arguments.offset, flags, out long bytes);
         if (error == Errno.None)
         {
             Counters.CountWritten(bytes);
-            request.Reply(new fuse_write_out { size = (uint)bytes });
+            request.Reply(new fuse_write_out { size = (uint)bytes + beyondEnd });
         }
 
         return error;
+    }
+
+    /// <summary>
+    /// Unless clients keep sizes, only mapped pages are written from their caches, which never makes a file longer. What a page has
+    /// beyond the end, another client has cut off since it was stored to.
+    /// </summary>
+    private static uint BytesBeyondEnd(IFileSystem files, FileTarget file, in fuse_write_in write)
+    {
+        Errno error = files.GetAttributes(file.Node, file.HasHandle ? file.Handle : null, out statx attributes);
+        ulong end = write.offset + write.size;
+        return error != Errno.None || end <= attributes.stx_size ? 0 : (uint)Math.Min(write.size, end - attributes.stx_size);
+    }
+
+    /// <returns>How many vectors are left.</returns>
+    // SAFETY: the vectors are the request's list of its payload, count of them, which nobody else has
+    // (FuseRequest.PayloadSource).
+    private static int TakeBack(IoVec* vectors, int count, uint bytes)
+    {
+        while (count > 0 && bytes > 0)
+        {
+            nuint part = Math.Min(bytes, vectors[count - 1].Length);
+            vectors[count - 1].Length -= part;
+            bytes -= (uint)part;
+            count -= vectors[count - 1].Length == 0 ? 1 : 0;
+        }
+
+        return count;
     }
 
     private Errno Flush(FuseRequest request, IFileSystem files)
@@ -118,8 +174,9 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
+        NodeId node = request.Node;
         Errno result = ReplyOnSuccess(request, files.Flush(Target(request, arguments.fh), arguments.lock_owner));
-        _lockWaits.LocksMayBeFree();
+        _lockWaits.LocksMayBeFree(node, this);
         return result;
     }
 
@@ -131,9 +188,10 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
+        NodeId node = request.Node;
         Errno error = files.Release(Target(request, arguments.fh), (FuseReleaseFlags)arguments.release_flags, arguments.lock_owner);
         Errno result = ReplyOnSuccess(request, error);
-        _lockWaits.LocksMayBeFree();
+        _lockWaits.LocksMayBeFree(node);
         return result;
     }
 
@@ -157,7 +215,8 @@ public sealed unsafe partial class FuseSession
         }
 
         FileTarget file = Target(request, arguments.fh);
-        return ReplyOnSuccess(request, files.Allocate(file, (int)arguments.mode, (long)arguments.offset, (long)arguments.length));
+        return ReplyOnSuccess(
+            request, files.Allocate(CallerOf(request), file, (int)arguments.mode, (long)arguments.offset, (long)arguments.length));
     }
 
     private static Errno LSeek(FuseRequest request, IFileSystem files)
@@ -189,7 +248,14 @@ public sealed unsafe partial class FuseSession
         bool isWide = request.Opcode == FuseOpcode.CopyFileRange64;
         FileTarget target = new(new NodeId(arguments.nodeid_out), new FileHandle(arguments.fh_out));
         ulong length = Math.Min(arguments.len, isWide ? long.MaxValue : (ulong)int.MaxValue);
-        Errno error = files.CopyRange(Target(request, arguments.fh_in), (long)arguments.off_in, target, (long)arguments.off_out, length, out long copied);
+        Errno error = files.CopyRange(
+            CallerOf(request),
+            Target(request, arguments.fh_in),
+            (long)arguments.off_in,
+            target,
+            (long)arguments.off_out,
+            length,
+            out long copied);
         if (error != Errno.None)
         {
             return error;
@@ -211,9 +277,16 @@ public sealed unsafe partial class FuseSession
     {
         if (error == Errno.None)
         {
+            fuse_entry_out made = BuildEntry(request.Node, entry);
+            if (request.Opcode == FuseOpcode.TmpFile)
+            {
+                // No name leads to it, so there is nothing to look up again. overlayfs goes on with it when it has linked the file.
+                made.entry_valid = Seconds(CoherentCache.EntryTimeout);
+            }
+
             request.Reply(new EntryAndOpen
             {
-                Entry = BuildEntry(request.Node, entry),
+                Entry = made,
                 Open = new fuse_open_out { fh = handle.Value, open_flags = (uint)CacheOf(entry.Node).FileFlags },
             });
         }
@@ -221,7 +294,9 @@ public sealed unsafe partial class FuseSession
         return error;
     }
 
-    private static FileTarget Target(FuseRequest request, ulong handle) => new(request.Node, new FileHandle(handle));
+    /// <param name="openFlags">O_* that the client's open file has now, where the request tells.</param>
+    private static FileTarget Target(FuseRequest request, ulong handle, uint openFlags = 0) =>
+        new(request.Node, new FileHandle(handle), (int)openFlags);
 
     private static bool KillsSuidGid(uint openFlags) => ((FuseOpenInFlags)openFlags).HasFlag(FuseOpenInFlags.KillSuidgid);
 

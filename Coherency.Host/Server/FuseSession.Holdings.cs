@@ -16,7 +16,7 @@ public sealed partial class FuseSession
     {
         if (_held is not null)
         {
-            TimeSpan nameTimeout = EntryTimeoutOf(parent, entry.Node);
+            TimeSpan nameTimeout = EntryTimeoutOf(parent, entry);
             _held.Give(files, start, parent, name, entry.Node, TypeOf(entry), nameTimeout, CacheOf(entry.Node).EntryAttributeTimeout);
         }
     }
@@ -52,7 +52,8 @@ public sealed partial class FuseSession
         }
     }
 
-    private TimeSpan EntryTimeoutOf(NodeId parent, NodeId child) => parent.IsDisplaced ? TimeSpan.Zero : CacheOf(child).EntryTimeout;
+    private TimeSpan EntryTimeoutOf(NodeId parent, in Entry entry) =>
+        parent.IsDisplaced || entry.HasSpellings ? TimeSpan.Zero : CacheOf(entry.Node).EntryTimeout;
 
     private static uint TypeOf(in Entry entry) => (uint)entry.Attributes.stx_mode & StatFlags.S_IFMT;
 }

@@ -33,7 +33,11 @@ public sealed partial class FuseSession
 
         if (offer.major < ProtocolMajor || offer.minor < ProtocolMinorMin)
         {
-            LogTooOld(_log, offer.major, offer.minor, ProtocolMinorMin);
+            if (_initLog.Allows(out long unsaidTooOld))
+            {
+                LogTooOld(_log, offer.major, offer.minor, ProtocolMinorMin, unsaidTooOld);
+            }
+
             return Errno.EPROTO;
         }
 
@@ -43,8 +47,22 @@ public sealed partial class FuseSession
             offered |= (FuseInitFlags)((ulong)offer.flags2 << 32);
         }
 
+        if (_options.PosixAclRequired && !offered.HasFlag(FuseInitFlags.PosixAcl))
+        {
+            if (_initLog.Allows(out long unsaidNoAcl))
+            {
+                LogNoAcl(_log, unsaidNoAcl);
+            }
+
+            return Errno.EPROTO;
+        }
+
         Start(offered, offer.minor);
-        LogInit(_log, ProtocolMinor, _granted);
+        if (_initLog.Allows(out long unsaid))
+        {
+            LogInit(_log, ProtocolMinor, _granted, unsaid);
+        }
+
         request.Reply(BuildInitReply(offer.max_readahead));
         return Errno.None;
     }
@@ -63,6 +81,7 @@ public sealed partial class FuseSession
             return false;
         }
 
+        // SAFETY: the four words that ShortBytes are, in a copy that the client cannot change.
         ReadOnlySpan<uint> words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(bytes);
         offer = new fuse_init_in { major = words[0], minor = words[1], max_readahead = words[2], flags = words[3] };
         return true;
@@ -80,8 +99,9 @@ public sealed partial class FuseSession
     {
         FuseInitFlags flags = FuseInitFlags.AsyncRead | FuseInitFlags.AtomicOTrunc | FuseInitFlags.BigWrites
             | FuseInitFlags.DontMask | FuseInitFlags.AutoInvalData | FuseInitFlags.AsyncDio | FuseInitFlags.ParallelDirops
-            | FuseInitFlags.MaxPages | FuseInitFlags.SetxattrExt | FuseInitFlags.InitExt | FuseInitFlags.CreateSuppGroup;
-        flags |= When(_options.Locks, FuseInitFlags.PosixLocks | FuseInitFlags.FlockLocks);
+            | FuseInitFlags.MaxPages | FuseInitFlags.SetxattrExt | FuseInitFlags.InitExt | FuseInitFlags.CreateSuppGroup
+            | FuseInitFlags.ExportSupport;
+        flags |= When(_options.PosixLocks, FuseInitFlags.PosixLocks) | When(_options.Flock, FuseInitFlags.FlockLocks);
         flags |= When(_options.ReadDirPlus, FuseInitFlags.DoReaddirplus);
         flags |= When(_options.ReadDirPlus && _options.Cache.Mode != CacheMode.Never, FuseInitFlags.ReaddirplusAuto);
         flags |= When(_options.Writeback, FuseInitFlags.WritebackCache);
@@ -109,9 +129,20 @@ public sealed partial class FuseSession
         time_gran = 1,
     };
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Client speaks FUSE 7.{Minor}; granted {Flags}")]
-    private static partial void LogInit(ILogger log, uint minor, FuseInitFlags flags);
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Client speaks FUSE 7.{Minor}; granted {Flags} ({Unsaid} more lines of this kind were left out)")]
+    private static partial void LogInit(ILogger log, uint minor, FuseInitFlags flags, long unsaid);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Client speaks FUSE {Major}.{Minor}; 7.{Least} is the oldest served. Use a guest kernel of 5.4 or later")]
-    private static partial void LogTooOld(ILogger log, uint major, uint minor, uint least);
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "The client does not enforce POSIX ACLs, which was made a condition (--posix-acl=always) ({Unsaid} more lines of this " +
+            "kind were left out)")]
+    private static partial void LogNoAcl(ILogger log, long unsaid);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "Client speaks FUSE {Major}.{Minor}; 7.{Least} is the oldest served. Use a guest kernel of 5.4 or later ({Unsaid} " +
+            "more lines of this kind were left out)")]
+    private static partial void LogTooOld(ILogger log, uint major, uint minor, uint least, long unsaid);
 }

@@ -10,7 +10,7 @@ public sealed partial class FuseSession
     /// <param name="parent">The directory that the entry is in.</param>
     private fuse_entry_out BuildEntry(NodeId parent, in Entry entry)
     {
-        TimeSpan entryTimeout = EntryTimeoutOf(parent, entry.Node);
+        TimeSpan entryTimeout = EntryTimeoutOf(parent, entry);
         TimeSpan attributeTimeout = CacheOf(entry.Node).EntryAttributeTimeout;
         return new fuse_entry_out
         {
@@ -54,6 +54,9 @@ public sealed partial class FuseSession
     private static ulong Seconds(TimeSpan time) => (ulong)time.TotalSeconds;
 
     private static uint Nanoseconds(TimeSpan time) => (uint)(time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);
+
+    /// <summary>Who asks, for operations that create nothing.</summary>
+    private static Caller CallerOf(FuseRequest request) => new(request.Uid, request.Gid, request.Pid, null, 0);
 
     /// <summary>Who asks, for operations that create: with the group of the FUSE_EXT_GROUPS extension, if there is one.</summary>
     private static bool TryReadCaller(FuseRequest request, uint umask, out Caller caller)

@@ -21,6 +21,21 @@ public sealed partial class FuseSession
             return ReplySized(request, Attach(files, withoutOpens, value, out int attachLength), value, attachLength);
         }
 
+        if (TryAnswerHandle(request, files, name, value, out Errno handleError, out int handleLength))
+        {
+            return ReplySized(request, handleError, value, handleLength);
+        }
+
+        if (IsOfLocks(request, name))
+        {
+            return ReplySized(request, GetAskedLocks(value, out int locksLength), value, locksLength);
+        }
+
+        if (IsOfEvents(request, name))
+        {
+            return GetEvents(request, files, name, arguments.size);
+        }
+
         if (TakeReport(request, files, name))
         {
             return Errno.ENODATA;
@@ -38,9 +53,39 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        Span<byte> list = request.Scratch[..(int)Math.Min(arguments.size, FuseLimits.XattrBytesMax)];
+        Span<byte> list = request.Scratch[..FuseLimits.XattrBytesMax];
         Errno error = files.ListXattr(request.Node, list, out int length);
-        return ReplySized(request, error, list, length);
+        if (error == Errno.None && CallerOf(request).Uid != 0)
+        {
+            length = RemoveTrusted(list, length);
+        }
+
+        if (error == Errno.None && arguments.size != 0 && length > arguments.size)
+        {
+            error = Errno.ERANGE;
+        }
+
+        return ReplySized(request, error, arguments.size == 0 ? [] : list, length);
+    }
+
+    /// <summary>Only those with CAP_SYS_ADMIN are shown trusted attributes (xattr(7)); of a caller, the protocol tells its user.</summary>
+    /// <returns>How many bytes of the list are left.</returns>
+    private static int RemoveTrusted(Span<byte> list, int length)
+    {
+        int kept = 0;
+        for (int start = 0; start < length;)
+        {
+            int end = start + list[start..length].IndexOf((byte)0) + 1;
+            if (!list[start..end].StartsWith("trusted."u8))
+            {
+                list[start..end].CopyTo(list[kept..]);
+                kept += end - start;
+            }
+
+            start = end;
+        }
+
+        return kept;
     }
 
     private Errno SetXattr(FuseRequest request, IFileSystem files)
@@ -82,8 +127,13 @@ public sealed partial class FuseSession
             return Errno.ENODATA;
         }
 
+        if (IsSubscription(request, name))
+        {
+            return Subscribe(files, value);
+        }
+
         bool killSgid = ((FuseSetXattrFlags)arguments.setxattr_flags).HasFlag(FuseSetXattrFlags.AclKillSgid);
-        return ReplyOnSuccess(request, files.SetXattr(request.Node, name, value, (int)arguments.flags, killSgid));
+        return ReplyOnSuccess(request, files.SetXattr(CallerOf(request), request.Node, name, value, (int)arguments.flags, killSgid));
     }
 
     private Errno RemoveXattr(FuseRequest request, IFileSystem files)

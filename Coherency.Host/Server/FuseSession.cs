@@ -1,7 +1,9 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Events;
 using Coherency.Host.Coherence.Holdings;
+using Coherency.Host.Faults;
 using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
@@ -16,10 +18,13 @@ public sealed partial class FuseSession : IDisposable
 {
     private readonly Func<IFileSystem> _openFileSystem;
     private readonly SessionOptions _options;
-    private readonly LockWaitQueue _lockWaits;
+    private readonly LockWaits _lockWaits;
+    private readonly RetryQueue _retries;
     private readonly ILogger _log;
     private readonly Lock _stateLock = new();
     private readonly LogLimit _malformed = new();
+    private readonly LogLimit _faults = new();
+    private readonly LogLimit _initLog = new();
     private readonly TableView? _view;
     private readonly HeldEntries? _held;
     private readonly CachePolicy _displacedCache;
@@ -33,11 +38,13 @@ public sealed partial class FuseSession : IDisposable
     /// <param name="view">Lets the client cache for ever once it attaches to it; without one it never can.</param>
     /// <param name="held">Records what the client is given, taken over; its view is the one that the file system makes changes by.</param>
     public FuseSession(
-        Func<IFileSystem> openFileSystem, SessionOptions options, LockWaitQueue lockWaits, ILogger log, TableView? view = null, HeldEntries? held = null)
+        Func<IFileSystem> openFileSystem, SessionOptions options, LockWaits lockWaits, ILogger log, TableView? view = null,
+        HeldEntries? held = null)
     {
         _openFileSystem = openFileSystem;
         _options = options;
         _lockWaits = lockWaits;
+        _retries = new RetryQueue(this, lockWaits);
         _log = log;
         _view = view;
         _held = held;
@@ -52,7 +59,8 @@ public sealed partial class FuseSession : IDisposable
     public uint ProtocolMinor { get; private set; }
 
     /// <summary>
-    /// Carries one received request out. It is answered when this returns, except for a lock that has to be waited for.
+    /// Carries one received request out. It is answered when this returns, except for one that has to wait for a lock, or is tried again
+    /// later.
     /// </summary>
     /// <param name="isPrivate">The client cannot change the request's memory any more.</param>
     /// <param name="recorder">The calling thread's.</param>
@@ -91,16 +99,12 @@ public sealed partial class FuseSession : IDisposable
         NodeId node = request.Node;
         long arrivedAt = request.ArrivedAt;
         recorder.Begin(opcode);
-        Errno error;
-        try
+        Conversation? conversation = _conversation;
+        Errno error = DispatchGuarded(request, conversation);
+        bool isRetried = error == Errno.ERESTART;
+        if (isRetried)
         {
-            error = Dispatch(request);
-        }
-        catch (Exception unexpected)
-        {
-            // A fault of the daemon must not end every guest's session: this request fails, and the log has the trace.
-            LogUnexpected(_log, unexpected, opcode);
-            error = Errno.EIO;
+            error = _retries.Park(request, conversation);
         }
 
         if (error != Errno.None)
@@ -108,10 +112,85 @@ public sealed partial class FuseSession : IDisposable
             request.ReplyError(error);
         }
 
-        // A SETLKW that has not failed may wait still, or has been counted when it was answered.
-        if (Counters.MeasuresRequests && (opcode != FuseOpcode.SetLkw || error != Errno.None))
+        // One that has not failed may wait still, or has been counted when it was answered.
+        bool mayWait = isRetried || opcode == FuseOpcode.SetLkw;
+        if (Counters.MeasuresRequests && (!mayWait || error != Errno.None))
         {
             recorder.Finish(opcode, node, arrivedAt, error);
+        }
+    }
+
+    /// <summary>Carries a request out that had to wait; ERESTART when it has to wait on, otherwise it is answered.</summary>
+    /// <param name="conversation">The one that it belongs to, which may have ended.</param>
+    internal Errno TryAgain(FuseRequest request, Conversation? conversation)
+    {
+        FuseOpcode opcode = request.Opcode;
+        NodeId node = request.Node;
+        long arrivedAt = request.ArrivedAt;
+        Errno error = DispatchGuarded(request, conversation);
+        if (error is not (Errno.None or Errno.ERESTART))
+        {
+            request.ReplyError(error);
+        }
+
+        if (error != Errno.ERESTART)
+        {
+            Counters.FinishWait(opcode, node, arrivedAt, error);
+        }
+
+        return error;
+    }
+
+    /// <summary>Answers a request that does not wait any more, without anything but <paramref name="result"/>.</summary>
+    internal void EndWait(FuseRequest request, Errno result)
+    {
+        Counters.FinishWait(request, result);
+        if (result == Errno.None)
+        {
+            request.ReplySuccess();
+        }
+        else
+        {
+            request.ReplyError(result);
+        }
+    }
+
+    /// <summary>Gives up the requests of a channel that wait: its queue stops.</summary>
+    internal void CancelWaits(FuseChannel channel)
+    {
+        _retries.CancelAll(channel);
+        _subscriber?.Cancel(channel);
+    }
+
+    /// <summary>
+    /// A fault of the daemon must not end every guest's session: the request fails, unless it was answered before, and the log has
+    /// the trace.
+    /// </summary>
+    private Errno DispatchGuarded(FuseRequest request, Conversation? conversation)
+    {
+        FuseOpcode opcode = request.Opcode;
+        uint generation = request.Generation;
+        try
+        {
+            return Dispatch(request, conversation);
+        }
+        catch (Exception unexpected)
+        {
+            if (_faults.Allows(out long unsaid))
+            {
+                LogUnexpected(_log, unexpected, opcode, unsaid);
+            }
+
+            return request.IsUnanswered(generation) ? Errno.EIO : Errno.None;
+        }
+    }
+
+    /// <summary>A thread that works for the session has failed in a way that it must not.</summary>
+    internal void LogFault(Exception unexpected)
+    {
+        if (_faults.Allows(out long unsaid))
+        {
+            LogThreadFault(_log, unexpected, unsaid);
         }
     }
 
@@ -133,6 +212,7 @@ public sealed partial class FuseSession : IDisposable
         }
 
         Reset();
+        _retries.Dispose();
         _held?.Dispose();
     }
 
@@ -140,6 +220,7 @@ public sealed partial class FuseSession : IDisposable
     private void Replace(Func<IFileSystem>? open, uint protocolMinor)
     {
         Conversation? ended;
+        EventSubscriber? listener;
         lock (_stateLock)
         {
             ObjectDisposedException.ThrowIf(_disposed && open is not null, this);
@@ -147,28 +228,40 @@ public sealed partial class FuseSession : IDisposable
             _view?.Detach();
             _cacheReport = null;
             ended = _conversation;
-            _conversation = open is null ? null : new Conversation(open());
+            listener = TakeSubscriber();
+            _lockWaits.Forget(this);
+            _conversation = open is null ? null : new Conversation(Open(open), _lockWaits);
             _held?.Begin(_conversation?.Files);
             ProtocolMinor = protocolMinor;
         }
 
-        _lockWaits.CancelAll(this);
+        _retries.CancelAll();
+        Unsubscribe(listener);
         ended?.Release();
-        _lockWaits.LocksMayBeFree();
+    }
+
+    private IFileSystem Open(Func<IFileSystem> open)
+    {
+        IFileSystem files = open();
+        if (_granted.HasFlag(FuseInitFlags.Submounts))
+        {
+            files.ShowMounts();
+        }
+
+        return files;
     }
 
     /// <summary>
     /// One line per operation. A method that returns <see cref="Errno.None"/> has replied (or parked the request); any other
     /// value is the reply.
     /// </summary>
-    private Errno Dispatch(FuseRequest request)
+    private Errno Dispatch(FuseRequest request, Conversation? conversation)
     {
         if (request.Opcode == FuseOpcode.Init)
         {
             return Init(request);
         }
 
-        Conversation? conversation = _conversation;
         if (conversation is null || !conversation.TryAcquire())
         {
             return DispatchWithoutConversation(request);
@@ -250,14 +343,18 @@ public sealed partial class FuseSession : IDisposable
         return Errno.None;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Refused a malformed request with {Error}: {Problem} ({Unsaid} more since the last line)")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "Refused a malformed request with {Error}: {Problem} ({Unsaid} more since the last line)")]
     private static partial void LogMalformed(ILogger log, string problem, Errno error, long unsaid);
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Opcode} failed in a way that it must not")]
-    private static partial void LogUnexpected(ILogger log, Exception unexpected, FuseOpcode opcode);
+    [LoggerMessage(Level = LogLevel.Critical, Message = "{Opcode} failed in a way that it must not ({Unsaid} more since the last line)")]
+    private static partial void LogUnexpected(ILogger log, Exception unexpected, FuseOpcode opcode, long unsaid);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "A thread failed in a way that it must not ({Unsaid} more since the last line)")]
+    private static partial void LogThreadFault(ILogger log, Exception unexpected, long unsaid);
 
     /// <summary>The file system of one conversation, counted: the last of its running requests disposes it.</summary>
-    private sealed class Conversation(IFileSystem files)
+    internal sealed class Conversation(IFileSystem files, LockWaits lockWaits)
     {
         private int _references = 1;
 
@@ -285,6 +382,7 @@ public sealed partial class FuseSession : IDisposable
             if (Interlocked.Decrement(ref _references) == 0)
             {
                 Files.Dispose();
+                lockWaits.LocksMayBeFree();
             }
         }
     }

@@ -22,6 +22,12 @@ public unsafe interface IFileSystem : IDisposable
     bool TryDoWithoutOpens();
 
     /// <summary>
+    /// The client shows each mount below the root as a file system of its own, where <see cref="Entry.IsSubmount"/> says that one begins.
+    /// Until this is called, it shows all of them as one.
+    /// </summary>
+    void ShowMounts();
+
+    /// <summary>
     /// The client, which does without opens, holds a file open: what removes its last name beside the daemon must not take it
     /// away. Ignored for a node that it does not hold.
     /// </summary>
@@ -32,6 +38,37 @@ public unsafe interface IFileSystem : IDisposable
 
     /// <summary>Finds a name and adds 1 to the session's references of the inode found.</summary>
     Errno Lookup(NodeId parent, EntryName name, out Entry entry);
+
+    /// <summary>
+    /// LOOKUP of ".": adds 1 to the references of an inode that the session holds, or has named by handle a moment ago; ESTALE
+    /// when it does not. The root is never counted.
+    /// </summary>
+    Errno LookupNode(NodeId node, out Entry entry);
+
+    /// <summary>LOOKUP of "..": the directory that a directory is in, never one outside what is shared (ESTALE).</summary>
+    Errno LookupParent(NodeId node, out Entry entry);
+
+    /// <summary>
+    /// What <see cref="FindByHandle"/> finds the inode again by, whether the session still holds it or not. ENODATA where there is
+    /// no such thing. With an empty <paramref name="handle"/>, <paramref name="length"/> is the size that it would need.
+    /// </summary>
+    Errno GetHandle(NodeId node, Span<byte> handle, out int length);
+
+    /// <summary>
+    /// Has the session hold the inode until it has looked it up by <see cref="LookupNode"/>, or named many others by handle.
+    /// </summary>
+    /// <param name="root">The root of the mount that the handle is of.</param>
+    /// <returns>ESTALE when the inode is gone, or the handle is none of <see cref="GetHandle"/>'s.</returns>
+    Errno FindByHandle(NodeId root, ReadOnlySpan<byte> handle, out NodeId node);
+
+    /// <summary>Was the node given to the client, and not forgotten by it? The root always is.</summary>
+    bool Holds(NodeId node);
+
+    /// <summary>Has an inode that the client holds lost its last name? False where that cannot be told.</summary>
+    bool IsRemoved(NodeId node);
+
+    /// <summary>Is there such a name, in a directory that the client holds? False where that cannot be told.</summary>
+    bool HasName(NodeId directory, ReadOnlySpan<byte> name);
 
     /// <summary>Drops references; a count beyond those given drops all, an unknown node none.</summary>
     void Forget(NodeId node, ulong count);
@@ -61,20 +98,23 @@ public unsafe interface IFileSystem : IDisposable
     Errno Link(NodeId node, NodeId newParent, EntryName newName, out Entry entry);
 
     /// <param name="flags">O_* as the guest's program gave them.</param>
-    Errno Open(NodeId node, int flags, bool killSuidGid, out FileHandle handle);
+    Errno Open(in Caller caller, NodeId node, int flags, bool killSuidGid, out FileHandle handle);
 
     /// <summary>Makes and opens a file; opens it when it exists and O_EXCL is not set.</summary>
-    Errno Create(in Caller caller, NodeId parent, EntryName name, int flags, uint mode, bool killSuidGid, out Entry entry, out FileHandle handle);
+    Errno Create(
+        in Caller caller, NodeId parent, EntryName name, int flags, uint mode, bool killSuidGid, out Entry entry, out FileHandle handle);
 
     /// <summary>Makes and opens a file without a name (O_TMPFILE).</summary>
     Errno CreateTemporary(in Caller caller, NodeId parent, int flags, uint mode, out Entry entry, out FileHandle handle);
 
     /// <summary>Reads straight into <paramref name="vectors"/>; <paramref name="bytes"/> 0 is the end of the file.</summary>
-    Errno Read(FileTarget file, IoVec* vectors, int count, long offset, out long bytes);
+    /// <param name="mayWait">Otherwise EAGAIN if a disk or another machine has to be waited for, where the host can tell.</param>
+    // SAFETY (this and Write): count vectors of memory that stays until the call returns. A client may write to it
+    // meanwhile: it is passed on to the kernel, never looked at.
+    Errno Read(FileTarget file, IoVec* vectors, int count, long offset, bool mayWait, out long bytes);
 
     /// <summary>Writes straight from <paramref name="vectors"/>.</summary>
-    /// <param name="openFlags">O_* of the open file, of which a handle knows its own.</param>
-    Errno Write(FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, int openFlags, out long bytes);
+    Errno Write(in Caller caller, FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes);
 
     /// <summary>One of possibly several closes of an open file; drops the owner's record locks.</summary>
     Errno Flush(FileTarget file, ulong lockOwner);
@@ -105,22 +145,32 @@ public unsafe interface IFileSystem : IDisposable
     /// <summary>With an empty <paramref name="value"/>, <paramref name="length"/> is the size that it would need.</summary>
     Errno GetXattr(NodeId node, EntryName name, Span<byte> value, out int length);
 
-    Errno SetXattr(NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid);
+    Errno SetXattr(in Caller caller, NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid);
 
     /// <summary>With an empty <paramref name="list"/>, <paramref name="length"/> is the size that it would need.</summary>
     Errno ListXattr(NodeId node, Span<byte> list, out int length);
 
     Errno RemoveXattr(NodeId node, EntryName name);
 
-    Errno Allocate(FileTarget file, int mode, long offset, long length);
+    Errno Allocate(in Caller caller, FileTarget file, int mode, long offset, long length);
 
     /// <param name="whence">SEEK_DATA 3, SEEK_HOLE 4; the others the client does itself.</param>
     Errno Seek(FileTarget file, long offset, int whence, out long position);
 
-    Errno CopyRange(FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied);
+    Errno CopyRange(
+        in Caller caller, FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied);
 
     /// <summary>Tells which lock, if any, stands in the way: type F_UNLCK when none does.</summary>
     Errno GetLock(FileTarget file, ulong owner, ref FileLock fileLock);
+
+    /// <summary>A lock owner of this client, told from those of other clients.</summary>
+    LockOwner IdentifyOwner(ulong owner);
+
+    /// <summary>Adds the owners, of whichever client, whose record locks stand in the way of one.</summary>
+    void FindLockHolders(FileTarget file, ulong owner, in FileLock wanted, List<LockOwner> holders);
+
+    /// <summary>An owner of this client has a lock on a file; with <paramref name="isFlock"/>, of flock(2).</summary>
+    bool HoldsLock(FileTarget file, ulong owner, bool isFlock);
 
     /// <summary>Takes or drops a record lock without waiting; EAGAIN when another holds it.</summary>
     Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock);

@@ -22,6 +22,10 @@ public sealed unsafe class NullFileSystem : IFileSystem
     /// <summary>It has a handle for everything.</summary>
     public bool TryDoWithoutOpens() => false;
 
+    public void ShowMounts()
+    {
+    }
+
     public void KeepOpened(NodeId node)
     {
     }
@@ -31,6 +35,28 @@ public sealed unsafe class NullFileSystem : IFileSystem
     }
 
     public Errno Lookup(NodeId parent, EntryName name, out Entry entry) => Answer(out entry);
+
+    public Errno LookupNode(NodeId node, out Entry entry) => Answer(out entry);
+
+    public Errno LookupParent(NodeId node, out Entry entry) => Answer(out entry);
+
+    public Errno GetHandle(NodeId node, Span<byte> handle, out int length)
+    {
+        length = 0;
+        return Errno.ENODATA;
+    }
+
+    public Errno FindByHandle(NodeId root, ReadOnlySpan<byte> handle, out NodeId node)
+    {
+        node = default;
+        return Errno.ESTALE;
+    }
+
+    public bool Holds(NodeId node) => node == NodeId.Root;
+
+    public bool IsRemoved(NodeId node) => false;
+
+    public bool HasName(NodeId directory, ReadOnlySpan<byte> name) => false;
 
     public void Forget(NodeId node, ulong count)
     {
@@ -65,7 +91,7 @@ public sealed unsafe class NullFileSystem : IFileSystem
 
     public Errno Link(NodeId node, NodeId newParent, EntryName newName, out Entry entry) => Answer(out entry);
 
-    public Errno Open(NodeId node, int flags, bool killSuidGid, out FileHandle handle) => Answer(out handle);
+    public Errno Open(in Caller caller, NodeId node, int flags, bool killSuidGid, out FileHandle handle) => Answer(out handle);
 
     public Errno Create(
         in Caller caller, NodeId parent, EntryName name, int flags, uint mode, bool killSuidGid, out Entry entry, out FileHandle handle)
@@ -81,13 +107,13 @@ public sealed unsafe class NullFileSystem : IFileSystem
     }
 
     /// <summary>Leaves the memory as it is: zeros are not the point.</summary>
-    public Errno Read(FileTarget file, IoVec* vectors, int count, long offset, out long bytes)
+    public Errno Read(FileTarget file, IoVec* vectors, int count, long offset, bool mayWait, out long bytes)
     {
         bytes = Math.Clamp(FileBytes - offset, 0, TotalLength(vectors, count));
         return Errno.None;
     }
 
-    public Errno Write(FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, int openFlags, out long bytes)
+    public Errno Write(in Caller caller, FileTarget file, IoVec* vectors, int count, long offset, FuseWriteFlags flags, out long bytes)
     {
         bytes = TotalLength(vectors, count);
         return Errno.None;
@@ -137,13 +163,13 @@ public sealed unsafe class NullFileSystem : IFileSystem
 
     public Errno GetXattr(NodeId node, EntryName name, Span<byte> value, out int length) => Answer(out length, Errno.ENODATA);
 
-    public Errno SetXattr(NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid) => Errno.None;
+    public Errno SetXattr(in Caller caller, NodeId node, EntryName name, ReadOnlySpan<byte> value, int flags, bool killSgid) => Errno.None;
 
     public Errno ListXattr(NodeId node, Span<byte> list, out int length) => Answer(out length, Errno.None);
 
     public Errno RemoveXattr(NodeId node, EntryName name) => Errno.None;
 
-    public Errno Allocate(FileTarget file, int mode, long offset, long length) => Errno.None;
+    public Errno Allocate(in Caller caller, FileTarget file, int mode, long offset, long length) => Errno.None;
 
     public Errno Seek(FileTarget file, long offset, int whence, out long position)
     {
@@ -151,7 +177,8 @@ public sealed unsafe class NullFileSystem : IFileSystem
         return Errno.None;
     }
 
-    public Errno CopyRange(FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied)
+    public Errno CopyRange(
+        in Caller caller, FileTarget source, long sourceOffset, FileTarget target, long targetOffset, ulong length, out long copied)
     {
         copied = (long)Math.Min(length, FileBytes);
         return Errno.None;
@@ -164,6 +191,14 @@ public sealed unsafe class NullFileSystem : IFileSystem
     }
 
     public Errno SetLock(FileTarget file, ulong owner, in FileLock fileLock) => Errno.None;
+
+    public LockOwner IdentifyOwner(ulong owner) => new(this, owner);
+
+    public void FindLockHolders(FileTarget file, ulong owner, in FileLock wanted, List<LockOwner> holders)
+    {
+    }
+
+    public bool HoldsLock(FileTarget file, ulong owner, bool isFlock) => false;
 
     public Errno SetFlock(FileTarget file, ulong owner, short type) => Errno.None;
 
@@ -198,6 +233,7 @@ public sealed unsafe class NullFileSystem : IFileSystem
         return errno;
     }
 
+    // SAFETY: count vectors (IFileSystem.Read).
     private static long TotalLength(IoVec* vectors, int count)
     {
         long total = 0;

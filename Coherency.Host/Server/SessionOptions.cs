@@ -32,6 +32,17 @@ public sealed record SessionOptions
     /// <summary>Have clients open files by a request each, even those that could do without.</summary>
     public bool AskOpens { get; init; }
 
-    /// <summary>Locks are the host's, so that they exclude other guests and the host's programs.</summary>
-    public bool Locks { get; init; } = true;
+    /// <summary>Clients that do not enforce POSIX ACLs are refused: they would give access that the ACLs do not.</summary>
+    public bool PosixAclRequired { get; init; }
+
+    /// <summary>
+    /// Record locks are the host's, so that they exclude other guests and the host's programs; otherwise each client has its own.
+    /// </summary>
+    public bool PosixLocks { get; init; } = true;
+
+    /// <summary>The same for flock(2).</summary>
+    public bool Flock { get; init; } = true;
+
+    /// <summary>Tell clients that consult the version table what others change, if they want to hear of it.</summary>
+    public bool Events { get; init; } = true;
 }

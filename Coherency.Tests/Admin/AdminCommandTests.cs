@@ -1,11 +1,14 @@
 using System.Text.Json;
-using Coherency.Daemon.Commands.Admin;
+using Coherency.Daemon.Commands.Remote;
 using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Admin;
 
+/// <summary>Of what the build leaves.</summary>
+public sealed class AdminCommandTests(AdminDaemon daemon) : AdminCommandScenarios(daemon), IClassFixture<AdminDaemon>;
+
 /// <summary><c>coherencyd admin</c>: what people read, what programs read, and what scripts get as exit code.</summary>
-public sealed class AdminCommandTests(AdminDaemon daemon) : IClassFixture<AdminDaemon>
+public abstract class AdminCommandScenarios(AdminDaemon daemon)
 {
     [Fact]
     public void Status_is_a_table_without_control_codes()
@@ -62,9 +65,10 @@ public sealed class AdminCommandTests(AdminDaemon daemon) : IClassFixture<AdminD
     [InlineData("/etc/passwd", "nobody listens there")]
     public void Without_a_daemon_the_exit_code_is_3(string socket, string expected)
     {
-        ChildResult result = ChildProcess.Run("dotnet", [RunningDaemon.Program, "admin", "--socket", socket, "status"]);
+        ChildResult result = daemon.Program.Run("admin", "--socket", socket, "status");
         Assert.Equal(3, result.ExitCode);
-        Assert.Contains(expected, Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -83,13 +87,13 @@ public sealed class AdminCommandTests(AdminDaemon daemon) : IClassFixture<AdminD
     public void Bash_completes_by_the_script()
     {
         const string Ask = """
-            coherencyd() { dotnet "$PROGRAM" "$@"; }
+            coherencyd() { $PROGRAM "$@"; }
             source <(coherencyd completion bash)
             COMP_LINE='coherencyd admin sta' COMP_POINT=20 COMP_WORDS=(coherencyd admin sta) COMP_CWORD=2
             _coherencyd
             printf '%s\n' "${COMPREPLY[@]}"
             """;
-        ChildResult result = ChildProcess.Run("env", [$"PROGRAM={RunningDaemon.Program}", "bash", "-c", Ask]);
+        ChildResult result = ChildProcess.Run("env", [$"PROGRAM={string.Join(' ', daemon.Program.Command)}", "bash", "-c", Ask]);
         Assert.Equal(["stale", "status"], result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order());
     }
 
@@ -99,11 +103,11 @@ public sealed class AdminCommandTests(AdminDaemon daemon) : IClassFixture<AdminD
     [InlineData("fish")]
     public void Each_shell_has_a_script(string shell)
     {
-        ChildResult result = ChildProcess.Run("dotnet", [RunningDaemon.Program, "completion", shell]);
+        ChildResult result = daemon.Program.Run("completion", shell);
         Assert.Equal(0, result.ExitCode);
         Assert.Contains($"command line in {shell}", result.Output, StringComparison.Ordinal);
     }
 
-    private static string[] Suggest(string line) =>
-        ChildProcess.Run("dotnet", [RunningDaemon.Program, $"[suggest:{line.Length}]", line]).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    private string[] Suggest(string line) =>
+        daemon.Program.Run($"[suggest:{line.Length}]", line).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -3,18 +3,31 @@ using Coherency.Tests.Daemon;
 namespace Coherency.Tests.Admin;
 
 /// <summary>A daemon with two guests, <c>a</c> and <c>b</c>, and its administration on a socket.</summary>
-public sealed class AdminDaemon : IDisposable
+public class AdminDaemon : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("coherency-admin-");
     private readonly RunningDaemon _daemon;
 
     public AdminDaemon()
+        : this(DaemonProgram.Built)
     {
+    }
+
+    protected AdminDaemon(DaemonProgram program)
+    {
+        Program = program;
         Share = _folder.CreateSubdirectory("share").FullName;
         File.WriteAllText(Path.Combine(Share, "file"), "content");
         _daemon = RunningDaemon.Start(
-            "serve", "--shared-dir", Share, "--guest", $"a={SocketOf("a")}", "--guest", $"b={SocketOf("b")}", "--admin-socket", Socket);
+            program,
+            [
+                "serve", "--shared-dir", Share, "--guest", $"a={SocketOf("a")}", "--guest", $"b={SocketOf("b")}", "--admin-socket", Socket,
+                "--dashboard", "0", "--metrics", "0",
+            ]);
     }
+
+    /// <summary>What it is, and asks it.</summary>
+    public DaemonProgram Program { get; }
 
     public string Share { get; }
 
@@ -29,7 +42,7 @@ public sealed class AdminDaemon : IDisposable
 
     /// <summary>Asks the daemon with its own command line.</summary>
     internal ChildResult Ask(params string[] arguments) =>
-        ChildProcess.Run("dotnet", [RunningDaemon.Program, "admin", "--socket", Socket, .. arguments]);
+        Program.Run(["admin", "--socket", Socket, .. arguments]);
 
     public int Stop() => _daemon.Stop();
 
@@ -37,5 +50,6 @@ public sealed class AdminDaemon : IDisposable
     {
         _daemon.Dispose();
         _folder.Delete(recursive: true);
+        GC.SuppressFinalize(this);
     }
 }

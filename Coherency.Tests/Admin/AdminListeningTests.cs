@@ -4,13 +4,15 @@ using Coherency.Tests.Daemon;
 namespace Coherency.Tests.Admin;
 
 /// <summary>Where a daemon may listen for administration, and what it says when it may not.</summary>
+[Trait("Category", "Root")]
 public sealed class AdminListeningTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("coherency-listen-");
 
     private string Admin => Path.Combine(_folder.FullName, "admin.sock");
 
-    private string[] Serve => ["serve", "--shared-dir", _folder.CreateSubdirectory("share").FullName, "--guest", $"a={_folder.FullName}/a.sock"];
+    private string[] Serve =>
+        ["serve", "--shared-dir", _folder.CreateSubdirectory("share").FullName, "--guest", $"a={_folder.FullName}/a.sock"];
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -83,7 +85,7 @@ public sealed class AdminListeningTests : IDisposable
     [InlineData("--admin-tls 9443 --admin-certificate x --admin-key x --admin-client-ca x", "ADDRESS:PORT is right")]
     [InlineData("--admin-tls localhost:9443 --admin-certificate x --admin-key x --admin-client-ca x", "ADDRESS:PORT is right")]
     [InlineData("--admin-tls 127.0.0.1:9443 --admin-certificate /absent --admin-key /absent --admin-client-ca x", "/absent")]
-    [InlineData("--admin-socket /proc/admin.sock", "cannot listen for administration at /proc/admin.sock: ")]
+    [InlineData("--admin-socket /proc/admin.sock", "--admin-socket /proc/admin.sock cannot be used: ")]
     public void What_cannot_be_had_is_refused_in_one_line(string options, string expected) => AssertRefused(expected, options.Split(' '));
 
     [Fact]
@@ -108,7 +110,8 @@ public sealed class AdminListeningTests : IDisposable
         using RunningDaemon second = StartWithRun(run, "b");
         // Log lines are written by a thread of their own.
         const string Expected = "No administration: --admin-socket /run/coherencyd/admin.sock is in use by another daemon";
-        Assert.True(SpinWait.SpinUntil(() => second.Output.Contains(Expected, StringComparison.Ordinal), TimeSpan.FromSeconds(10)), second.Output);
+        Assert.True(
+            SpinWait.SpinUntil(() => second.Output.Contains(Expected, StringComparison.Ordinal), TimeSpan.FromSeconds(10)), second.Output);
         Assert.DoesNotContain("No administration", first.Output, StringComparison.Ordinal);
     }
 
@@ -118,7 +121,12 @@ public sealed class AdminListeningTests : IDisposable
         string file = Path.Combine(_folder.FullName, "config.json");
         File.WriteAllText(file, $$"""
             {
-              "shares": [ { "sharedDir": "{{_folder.CreateSubdirectory("share").FullName}}", "guests": [ { "name": "a", "socket": "{{_folder.FullName}}/a.sock" } ] } ],
+              "shares": [
+                {
+                  "sharedDir": "{{_folder.CreateSubdirectory("share").FullName}}",
+                  "guests": [ { "name": "a", "socket": "{{_folder.FullName}}/a.sock" } ]
+                }
+              ],
               "admin": { "socket": "{{Admin}}" }
             }
             """);
@@ -144,7 +152,10 @@ public sealed class AdminListeningTests : IDisposable
 
     private RunningDaemon StartWithRun(string run, string guest)
     {
-        string[] command = ["serve", "--shared-dir", _folder.CreateSubdirectory("share").FullName, "--guest", $"{guest}={_folder.FullName}/{guest}.sock"];
+        string[] command =
+        [
+            "serve", "--shared-dir", _folder.CreateSubdirectory("share").FullName, "--guest", $"{guest}={_folder.FullName}/{guest}.sock",
+        ];
         RunningDaemon daemon = new(
             "unshare", ["--mount", "sh", "-c", "mount --bind \"$0\" /run && exec dotnet \"$@\"", run, RunningDaemon.Program, .. command]);
         daemon.WaitUntilReady();

@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Admin;
 
 /// <summary>Guests do not notice how many ask the daemon: a thousand that watch, against one.</summary>
+[Trait("Category", "Slow")]
 [Collection(TimedTests.Name)]
 public sealed class DataPathTests(ITestOutputHelper output) : IDisposable
 {
@@ -46,7 +47,7 @@ public sealed class DataPathTests(ITestOutputHelper output) : IDisposable
 
     private double MeasureWatched(VirtioFsGuest guest, int clients)
     {
-        using ForeignClient.Running running = ForeignClient.StartPython(_daemon.Target, "hold", $"{clients}");
+        using Conversation running = ForeignClient.StartPython(_daemon.Target, "hold", $"{clients}");
         Assert.Equal("{1}", running.ReadLine());
         return Measure(guest);
     }

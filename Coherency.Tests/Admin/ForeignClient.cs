@@ -1,4 +1,7 @@
-using System.Diagnostics;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.Health.V1;
+using Grpc.Reflection.V1;
 
 namespace Coherency.Tests.Admin;
 
@@ -6,20 +9,33 @@ namespace Coherency.Tests.Admin;
 internal static class ForeignClient
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "Coherency.Tests", "Admin", "Clients");
-    private static readonly string Protos = Path.Combine(Repository.Root, "protos");
+    private static readonly Lazy<string> Descriptors = new(WriteDescriptors);
     private static readonly Lazy<string> NodeModules = new(InstallNodeModules);
 
     /// <summary>The lines that a scenario of Clients/client.py prints, by Debian's python3-grpcio.</summary>
     public static string[] Python(string target, params string[] scenario) => Lines(ChildProcess.Run(
-        "/usr/bin/python3", [Path.Combine(Folder, "client.py"), Path.Combine(Protos, "admin.v1.binpb"), target, .. scenario]));
+        "/usr/bin/python3", [Path.Combine(Folder, "client.py"), Descriptors.Value, target, .. scenario]));
 
     /// <summary>A scenario that goes on until it is told to end.</summary>
-    public static Running StartPython(string target, params string[] scenario) => new(
-        "/usr/bin/python3", [Path.Combine(Folder, "client.py"), Path.Combine(Protos, "admin.v1.binpb"), target, .. scenario]);
+    public static Conversation StartPython(string target, params string[] scenario) => new(
+        "/usr/bin/python3", [Path.Combine(Folder, "client.py"), Descriptors.Value, target, .. scenario]);
 
     /// <summary>The lines that a scenario of Clients/client.js prints, by npm's @grpc/grpc-js.</summary>
     public static string[] Node(string target, string scenario) => Lines(ChildProcess.Run(
-        "env", [$"NODE_PATH={NodeModules.Value}", "node", Path.Combine(Folder, "client.js"), Protos, target, scenario]));
+        "env", [$"NODE_PATH={NodeModules.Value}", "node", Path.Combine(Folder, "client.js"), Descriptors.Value, target, scenario]));
+
+    /// <summary>
+    /// What clients know: the administration as it was first promised, and the standard services as their packages describe them.
+    /// </summary>
+    private static string WriteDescriptors()
+    {
+        FileDescriptorSet standard = new() { File = { HealthReflection.Descriptor.ToProto(), ReflectionReflection.Descriptor.ToProto() } };
+        string file = Path.Combine(Directory.CreateTempSubdirectory("coherency-descriptors-").FullName, "services.binpb");
+        // Sets of descriptors are joined by writing one behind the other.
+        File.WriteAllBytes(
+            file, [.. File.ReadAllBytes(Path.Combine(Repository.Root, "protos", "admin.v1.binpb")), .. standard.ToByteArray()]);
+        return file;
+    }
 
     private static string[] Lines(ChildResult result)
     {
@@ -48,24 +64,5 @@ internal static class ForeignClient
 
         Assert.True(File.Exists(complete), $"npm could not install {list}");
         return modules;
-    }
-
-    /// <summary>A client beside the test; it ends with its standard input.</summary>
-    internal sealed class Running : IDisposable
-    {
-        private readonly Process _process;
-
-        public Running(string program, IEnumerable<string> arguments) =>
-            _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-
-        /// <summary>Waits for a line.</summary>
-        public string? ReadLine() => _process.StandardOutput.ReadLine();
-
-        public void Dispose()
-        {
-            _process.StandardInput.Close();
-            _process.WaitForExit();
-            _process.Dispose();
-        }
     }
 }

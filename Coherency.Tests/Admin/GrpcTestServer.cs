@@ -1,35 +1,41 @@
 using Coherency.Admin.V1;
 using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
-using Coherency.Daemon.Grpc;
-using Coherency.Daemon.Grpc.Server;
+using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Hosting.Web;
+using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Logging.Abstractions;
-using AdminMethods = Coherency.Daemon.Grpc.Services.Admin;
+using Microsoft.Extensions.DependencyInjection;
 using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Admin;
 
-/// <summary>The gRPC layer on a socket, with a service that does what a test needs.</summary>
+/// <summary>The administration on a socket, with a service that does what a test needs.</summary>
 internal sealed class GrpcTestServer : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("coherency-grpc-");
+    private readonly AdminAddresses _addresses;
     private readonly WebApplication _web;
 
-    private GrpcTestServer(CallLimits limits)
+    private GrpcTestServer(AdminLimits limits)
     {
         Socket = Path.Combine(_folder.FullName, "admin.sock");
-        _web = AdminServer.Build(new AdminAddresses(Socket, null), NullLoggerFactory.Instance);
-        _web.MapServices(new CallServer(limits, NullLogger.Instance, CancellationToken.None), AdminMethods.BindService(Service));
+        WebApplicationBuilder builder = WebServer.CreateBuilder();
+        _addresses = AdminAddresses.Of(new AdminConfiguration { Socket = Socket });
+        builder.AddAdministration(_addresses, limits);
+        builder.Services.AddSingleton(Service);
+        _web = builder.Build();
+        _web.UseListeners();
+        _web.UseAdministration().MapGrpcService<TestService>();
     }
 
     public string Socket { get; }
 
     public TestService Service { get; } = new();
 
-    public static async Task<GrpcTestServer> StartAsync(CallLimits? limits = null)
+    public static async Task<GrpcTestServer> StartAsync(AdminLimits? limits = null)
     {
-        GrpcTestServer server = new(limits ?? new CallLimits());
+        GrpcTestServer server = new(limits ?? new AdminLimits());
         await server._web.StartAsync();
         return server;
     }
@@ -37,11 +43,12 @@ internal sealed class GrpcTestServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _web.DisposeAsync();
+        _addresses.Dispose();
         _folder.Delete(recursive: true);
     }
 
     /// <summary>Methods that last, and that send much.</summary>
-    internal sealed class TestService : AdminMethods.AdminBase
+    internal sealed class TestService : V1.Admin.AdminBase
     {
         private int _waiting;
 

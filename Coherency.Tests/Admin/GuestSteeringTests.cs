@@ -1,11 +1,12 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
-using Coherency.Daemon.Grpc;
-using Coherency.Daemon.Grpc.Client;
+using Coherency.Daemon.Commands.Remote;
 using Coherency.Guest;
 using Coherency.Guest.Coherence;
 using Coherency.Guest.Files;
-using AdminMethods = Coherency.Daemon.Grpc.Services.Admin;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
 using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Admin;
@@ -16,13 +17,18 @@ public sealed class GuestSteeringTests : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly AdminDaemon _daemon = new();
-    private readonly GrpcChannel _admin;
+    private readonly GrpcChannel _channel;
+    private readonly V1.Admin.AdminClient _admin;
 
-    public GuestSteeringTests() => _admin = GrpcChannel.ForUnixSocket(_daemon.Socket);
+    public GuestSteeringTests()
+    {
+        _channel = AdminChannel.Open(_daemon.Socket);
+        _admin = new V1.Admin.AdminClient(_channel);
+    }
 
     public void Dispose()
     {
-        _admin.Dispose();
+        _channel.Dispose();
         _daemon.Dispose();
     }
 
@@ -34,7 +40,7 @@ public sealed class GuestSteeringTests : IDisposable
         using VersionTableReader table = OpenTable("a");
         using CoherentCache cache = CoherentCache.Attach(a.Fuse, table);
         using GuestFile open = b.Files.Open("/file");
-        V1.Guest[] guests = [.. (await _admin.CallAsync(AdminMethods.ListGuests, new V1.ListGuestsRequest(), Patience)).Guests];
+        V1.Guest[] guests = [.. (await _admin.ListGuestsAsync(new V1.ListGuestsRequest(), deadline: DateTime.UtcNow + Patience)).Guests];
         Assert.All(guests, guest => Assert.Equal(V1.GuestState.Mounted, guest.State));
         Assert.All(guests, guest => Assert.StartsWith("7.", guest.FuseVersion, StringComparison.Ordinal));
         Assert.All(guests, guest => Assert.True(guest.Queues > 0 && guest.Requests > 0));
@@ -43,7 +49,8 @@ public sealed class GuestSteeringTests : IDisposable
         Assert.Equal([0ul, 1ul], guests.Select(guest => guest.OpenFiles));
         Assert.Equal([0ul, 1ul], guests.Select(guest => guest.Inodes));
 
-        V1.Share share = Assert.Single((await _admin.CallAsync(AdminMethods.ListShares, new V1.ListSharesRequest(), Patience)).Shares);
+        V1.Share share = Assert.Single(
+            (await _admin.ListSharesAsync(new V1.ListSharesRequest(), deadline: DateTime.UtcNow + Patience)).Shares);
         Assert.Equal(2ul, share.Inodes);
         Assert.True(share.Descriptors >= 2);
         Assert.Equal(V1.CacheMode.Coherent, share.Cache);
@@ -74,7 +81,7 @@ public sealed class GuestSteeringTests : IDisposable
         Assert.Equal(_daemon.SocketOf("a") + ".table", after.Path);
 
         async Task<V1.GetTableResponse> GetTable() =>
-            await _admin.CallAsync(AdminMethods.GetTable, new V1.GetTableRequest { Guest = "a", HeatBuckets = 64 }, Patience);
+            await _admin.GetTableAsync(new V1.GetTableRequest { Guest = "a", HeatBuckets = 64 }, deadline: DateTime.UtcNow + Patience);
     }
 
     [Fact]
@@ -86,11 +93,11 @@ public sealed class GuestSteeringTests : IDisposable
         NodeId file = a.Files.Walk("/file").Node;
         (SlotKey Slot, VersionSample Sample) governing = (SlotKey.Inode(file.Value), table.Sample(SlotKey.Inode(file.Value)));
         (SlotKey Slot, VersionSample Sample) other = (SlotKey.Inode(12345), table.Sample(SlotKey.Inode(12345)));
-        await _admin.CallAsync(AdminMethods.InvalidatePath, new V1.InvalidatePathRequest { Path = "file" }, Patience);
+        await _admin.InvalidatePathAsync(new V1.InvalidatePathRequest { Path = "file" }, deadline: DateTime.UtcNow + Patience);
         Assert.False(table.IsCurrent(governing.Slot, governing.Sample));
         Assert.True(table.IsCurrent(other.Slot, other.Sample));
 
-        await _admin.CallAsync(AdminMethods.InvalidateAll, new V1.InvalidateAllRequest { Guest = "a" }, Patience);
+        await _admin.InvalidateAllAsync(new V1.InvalidateAllRequest { Guest = "a" }, deadline: DateTime.UtcNow + Patience);
         Assert.False(table.IsCurrent(other.Slot, other.Sample));
     }
 
@@ -102,7 +109,7 @@ public sealed class GuestSteeringTests : IDisposable
         using ManualResetEventSlim works = new();
         Task work = Task.Run(() => WorkUntilItEnds(a, works));
         Assert.True(works.Wait(Patience));
-        await _admin.CallAsync(AdminMethods.DrainGuest, new V1.DrainGuestRequest { Guest = "a" }, Patience);
+        await _admin.DrainGuestAsync(new V1.DrainGuestRequest { Guest = "a" }, deadline: DateTime.UtcNow + Patience);
         await Assert.ThrowsAnyAsync<IOException>(() => work.WaitAsync(Patience));
         a.Kill();
         Assert.Equal(V1.GuestState.Drained, await StateOfA());
@@ -110,11 +117,12 @@ public sealed class GuestSteeringTests : IDisposable
         Assert.Equal(V1.GuestState.Drained, await StateOfA());
         b.Fuse.GetAttr(NodeId.Root);
 
-        await _admin.CallAsync(AdminMethods.DrainGuest, new V1.DrainGuestRequest { Guest = "a", Resume = true }, Patience);
+        await _admin.DrainGuestAsync(new V1.DrainGuestRequest { Guest = "a", Resume = true }, deadline: DateTime.UtcNow + Patience);
         using VirtioFsGuest again = Connect("a");
         again.Fuse.GetAttr(NodeId.Root);
         Assert.Equal(V1.GuestState.Mounted, await StateOfA());
-        Assert.True(SpinWait.SpinUntil(() => _daemon.Output.Contains("turned a VMM away", StringComparison.Ordinal), Patience), _daemon.Output);
+        Assert.True(
+            SpinWait.SpinUntil(() => _daemon.Output.Contains("turned a VMM away", StringComparison.Ordinal), Patience), _daemon.Output);
     }
 
     [Fact]
@@ -122,7 +130,7 @@ public sealed class GuestSteeringTests : IDisposable
     {
         VirtioFsGuest a = Connect("a");
         V1.DisconnectGuestRequest request = new() { Guest = "a" };
-        Assert.True((await _admin.CallAsync(AdminMethods.DisconnectGuest, request, Patience)).WasConnected);
+        Assert.True((await _admin.DisconnectGuestAsync(request, deadline: DateTime.UtcNow + Patience)).WasConnected);
         a.Kill();
         using VirtioFsGuest again = Connect("a");
         again.Fuse.GetAttr(NodeId.Root);
@@ -133,38 +141,30 @@ public sealed class GuestSteeringTests : IDisposable
     {
         Connect("a").Dispose();
         V1.SetLogLevelRequest request = new() { Level = "debug", Category = "coherencyd.b" };
-        Assert.Equal("information", (await _admin.CallAsync(AdminMethods.SetLogLevel, request, Patience)).PreviousLevel);
+        Assert.Equal("information", (await _admin.SetLogLevelAsync(request, deadline: DateTime.UtcNow + Patience)).PreviousLevel);
         Connect("b").Dispose();
-        await WaitUntil(() => _daemon.Output.Contains("b-q0 stopped after", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => _daemon.Output.Contains("b-q0 stopped after", StringComparison.Ordinal));
         Assert.DoesNotContain("a-q0 stopped after", _daemon.Output, StringComparison.Ordinal);
-        Assert.Equal("debug", (await _admin.CallAsync(AdminMethods.SetLogLevel, request, Patience)).PreviousLevel);
+        Assert.Equal("debug", (await _admin.SetLogLevelAsync(request, deadline: DateTime.UtcNow + Patience)).PreviousLevel);
     }
 
     [Fact]
     public async Task The_daemon_ends_while_a_stream_is_open()
     {
-        IAsyncEnumerable<Grpc.Health.V1.HealthCheckResponse> watch = _admin.StreamAsync(HealthWatch, new Grpc.Health.V1.HealthCheckRequest());
-        await using IAsyncEnumerator<Grpc.Health.V1.HealthCheckResponse> stream = watch.GetAsyncEnumerator();
-        Assert.True(await stream.MoveNextAsync());
+        using AsyncServerStreamingCall<HealthCheckResponse> watch = new Health.HealthClient(_channel).Watch(new HealthCheckRequest());
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         Assert.Equal(0, _daemon.Stop());
-        RpcException end = await Assert.ThrowsAsync<RpcException>(async () => await stream.MoveNextAsync());
-        Assert.Equal(new Status(StatusCode.Unavailable, "the daemon is stopping"), end.Status);
+        RpcException end = await Assert.ThrowsAsync<RpcException>(() => watch.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.Equal((StatusCode.Unavailable, "the daemon is stopping"), (end.StatusCode, end.Status.Detail));
         Assert.False(File.Exists(_daemon.Socket));
     }
-
-    private static Method<Grpc.Health.V1.HealthCheckRequest, Grpc.Health.V1.HealthCheckResponse> HealthWatch => new(
-        MethodType.ServerStreaming,
-        Coherency.Daemon.Grpc.Services.Health.ServiceName,
-        "Watch",
-        Grpc.Health.V1.HealthCheckRequest.Parser,
-        Grpc.Health.V1.HealthCheckResponse.Parser);
 
     private VirtioFsGuest Connect(string guest) => VirtioFsGuest.Connect(_daemon.SocketOf(guest));
 
     private VersionTableReader OpenTable(string guest) => VersionTableReader.Open(_daemon.SocketOf(guest) + ".table");
 
     private async Task<V1.GuestState> StateOfA() =>
-        (await _admin.CallAsync(AdminMethods.ListGuests, new V1.ListGuestsRequest(), Patience)).Guests[0].State;
+        (await _admin.ListGuestsAsync(new V1.ListGuestsRequest(), deadline: DateTime.UtcNow + Patience)).Guests[0].State;
 
     private static void WorkUntilItEnds(VirtioFsGuest guest, ManualResetEventSlim works)
     {
@@ -172,16 +172,6 @@ public sealed class GuestSteeringTests : IDisposable
         {
             guest.Files.ReadAllBytes("/file");
             works.Set();
-        }
-    }
-
-    private static async Task WaitUntil(Func<bool> condition)
-    {
-        DateTime end = DateTime.UtcNow + Patience;
-        while (!condition())
-        {
-            Assert.True(DateTime.UtcNow < end, "it does not come to be");
-            await Task.Delay(5);
         }
     }
 }

@@ -1,6 +1,7 @@
 namespace Coherency.Tests.Admin;
 
 /// <summary>The administration as npm's gRPC for JavaScript sees it.</summary>
+[Trait("Category", "Network")]
 public sealed class NodeClientTests(AdminDaemon daemon) : IClassFixture<AdminDaemon>
 {
     [Fact]
@@ -27,7 +28,7 @@ public sealed class NodeClientTests(AdminDaemon daemon) : IClassFixture<AdminDae
     public void An_unknown_method() => Assert.Equal(["UNIMPLEMENTED"], Ask("unknown"));
 
     [Fact]
-    public void A_message_that_is_none() => Assert.Equal(["INTERNAL"], Ask("bad"));
+    public void A_message_that_is_none() => Assert.Equal(["UNKNOWN"], Ask("bad"));
 
     [Fact]
     public void Health()
@@ -45,7 +46,9 @@ public sealed class NodeClientTests(AdminDaemon daemon) : IClassFixture<AdminDae
 
     [Fact]
     public void Reflection() => Assert.Equal(
-        ["coherency.admin.v1.Admin grpc.health.v1.Health grpc.reflection.v1.ServerReflection", "OK"], Ask("reflection"));
+        ["coherency.admin.v1.Admin grpc.health.v1.Health grpc.reflection.v1.ServerReflection grpc.reflection.v1alpha.ServerReflection",
+            "OK"],
+        Ask("reflection"));
 
     private string[] Ask(string scenario) => ForeignClient.Node(daemon.Target, scenario);
 }

@@ -1,7 +1,5 @@
 using Coherency.Admin.V1;
 using Google.Protobuf.Reflection;
-using Grpc.Health.V1;
-using Grpc.Reflection.V1;
 
 namespace Coherency.Tests.Admin;
 
@@ -19,15 +17,19 @@ public sealed class ProtoCompatibilityTests
         ["a field is removed"] = (file => Message(file, "Guest").Field.RemoveAt(0), "Guest.name is gone"),
         ["a field is renamed"] = (file => Message(file, "Guest").Field[0].Name = "title", "Guest.name is gone"),
         ["a field gets another number"] = (file => Message(file, "Guest").Field[0].Number = 99, "Guest.name was Optional String = 1"),
-        ["a field gets another type"] = (file => Message(file, "Guest").Field[0].Type = FieldDescriptorProto.Types.Type.Bytes, "Guest.name was"),
-        ["a field is repeated"] = (file => Message(file, "Guest").Field[0].Label = FieldDescriptorProto.Types.Label.Repeated, "Guest.name was"),
+        ["a field gets another type"] = (
+            file => Message(file, "Guest").Field[0].Type = FieldDescriptorProto.Types.Type.Bytes, "Guest.name was"),
+        ["a field is repeated"] = (
+            file => Message(file, "Guest").Field[0].Label = FieldDescriptorProto.Types.Label.Repeated, "Guest.name was"),
         ["a field leaves its oneof"] = (file => Message(file, "Actor").Field[0].ClearOneofIndex(), "Actor.guest was"),
-        ["a field holds another message"] = (file => Message(file, "Actor").Field[1].TypeName = ".coherency.admin.v1.Guest", "Actor.host was"),
+        ["a field holds another message"] = (
+            file => Message(file, "Actor").Field[1].TypeName = ".coherency.admin.v1.Guest", "Actor.host was"),
         ["a message is removed"] = (file => file.MessageType.Remove(Message(file, "HostProcess")), "HostProcess is gone"),
         ["a value of an enum is removed"] = (file => file.EnumType[0].Value.RemoveAt(1), "CacheMode.CACHE_MODE_NEVER is gone"),
         ["a value of an enum gets another number"] = (file => file.EnumType[0].Value[1].Number = 9, "CACHE_MODE_NEVER was 1 and is 9"),
         ["a method is removed"] = (file => file.Service[0].Method.RemoveAt(0), "Admin.ListShares is gone"),
-        ["a method takes another message"] = (file => file.Service[0].Method[0].InputType = ".coherency.admin.v1.Guest", "Admin.ListShares was"),
+        ["a method takes another message"] = (
+            file => file.Service[0].Method[0].InputType = ".coherency.admin.v1.Guest", "Admin.ListShares was"),
         ["a method becomes a stream"] = (file => file.Service[0].Method[0].ServerStreaming = true, "Admin.ListShares was"),
         ["the package is renamed"] = (file => file.Package = "other", "is gone"),
         ["a field is added"] = (file => Message(file, "Guest").Field.Add(new FieldDescriptorProto { Name = "more", Number = 99 }), null),
@@ -41,8 +43,8 @@ public sealed class ProtoCompatibilityTests
     [Fact]
     public void The_contract_keeps_what_clients_were_built_against()
     {
-        FileDescriptor[] now = [AdminReflection.Descriptor, HealthReflection.Descriptor, ReflectionReflection.Descriptor];
-        string[] breaches = [.. ProtoRules.FindBreaches(Golden.File.Where(file => !file.Name.StartsWith("google/", StringComparison.Ordinal)), now.Select(file => file.ToProto()))];
+        IEnumerable<FileDescriptorProto> before = Golden.File.Where(file => !file.Name.StartsWith("google/", StringComparison.Ordinal));
+        string[] breaches = [.. ProtoRules.FindBreaches(before, [AdminReflection.Descriptor.ToProto()])];
         Assert.True(breaches.Length == 0, string.Join('\n', breaches));
     }
 

@@ -21,10 +21,12 @@ internal sealed class RawCall(string socket) : IDisposable
     /// <summary>The status that the server gave, in its trailers or headers; the HTTP status when it gave none.</summary>
     public sealed record Answer(string? Status, string? Message, HttpStatusCode HttpStatus, byte[] Body, HttpResponseMessage Response);
 
-    public Task<Answer> SendAsync(string path, byte[] body, string contentType = "application/grpc", params (string Name, string Value)[] headers) =>
+    public Task<Answer> SendAsync(
+        string path, byte[] body, string contentType = "application/grpc", params (string Name, string Value)[] headers) =>
         SendAsync(path, new ByteArrayContent(body), contentType, headers);
 
-    public async Task<Answer> SendAsync(string path, HttpContent body, string contentType = "application/grpc", params (string Name, string Value)[] headers)
+    public async Task<Answer> SendAsync(
+        string path, HttpContent body, string contentType = "application/grpc", params (string Name, string Value)[] headers)
     {
         HttpRequestMessage request = new(HttpMethod.Post, "http://localhost" + path)
         {

@@ -1,8 +1,8 @@
 using Coherency.Daemon.Admin.Services;
-using Coherency.Daemon.Commands.Admin;
-using Coherency.Daemon.Grpc;
+using Coherency.Daemon.Commands.Remote;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Coherence.Holdings;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using V1 = Coherency.Admin.V1;
 

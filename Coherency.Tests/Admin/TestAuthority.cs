@@ -48,8 +48,13 @@ internal sealed class TestAuthority : IDisposable
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], false));
-        using X509Certificate2 certificate = request.Create(_root, DateTimeOffset.UtcNow.AddDays(-1), until, RandomNumberGenerator.GetBytes(8));
-        (string Certificate, string Key) files = (Path.Combine(_folder, $"{_name}-{name}.pem"), Path.Combine(_folder, $"{_name}-{name}.key"));
+        using X509Certificate2 certificate = request.Create(
+            _root,
+            DateTimeOffset.UtcNow.AddDays(-1),
+            until,
+            RandomNumberGenerator.GetBytes(8));
+        (string Certificate, string Key) files = (
+            Path.Combine(_folder, $"{_name}-{name}.pem"), Path.Combine(_folder, $"{_name}-{name}.key"));
         File.WriteAllText(files.Certificate, certificate.ExportCertificatePem());
         File.WriteAllText(files.Key, key.ExportPkcs8PrivateKeyPem());
         return files;

@@ -1,11 +1,12 @@
-using System.Net;
-using System.Net.Sockets;
 using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Admin;
 
+/// <summary>Of what the build leaves.</summary>
+public sealed class TlsTests() : TlsScenarios(DaemonProgram.Built);
+
 /// <summary>Administration over the network: for those alone who have a certificate that our authority signed.</summary>
-public sealed class TlsTests : IDisposable
+public abstract class TlsScenarios : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("coherency-tls-");
     private readonly TestAuthority _ours;
@@ -13,16 +14,18 @@ public sealed class TlsTests : IDisposable
     private readonly string _target;
     private readonly RunningDaemon _daemon;
 
-    public TlsTests()
+    protected TlsScenarios(DaemonProgram program)
     {
         _ours = new TestAuthority(_folder.FullName, "ours");
         _others = new TestAuthority(_folder.FullName, "others");
         (string certificate, string key) = _ours.SignServer();
-        _target = $"127.0.0.1:{FindFreePort()}";
-        _daemon = RunningDaemon.Start(
+        _target = $"127.0.0.1:{FreePort.Find()}";
+        _daemon = RunningDaemon.Start(program,
+        [
             "serve", "--shared-dir", _folder.CreateSubdirectory("share").FullName, "--guest", $"a={_folder.FullName}/a.sock",
             "--admin-socket", $"{_folder.FullName}/admin.sock", "--admin-tls", _target,
-            "--admin-certificate", certificate, "--admin-key", key, "--admin-client-ca", _ours.RootFile);
+            "--admin-certificate", certificate, "--admin-key", key, "--admin-client-ca", _ours.RootFile,
+        ]);
     }
 
     public void Dispose()
@@ -31,6 +34,7 @@ public sealed class TlsTests : IDisposable
         _ours.Dispose();
         _others.Dispose();
         _folder.Delete(recursive: true);
+        GC.SuppressFinalize(this);
     }
 
     [Fact]
@@ -56,11 +60,4 @@ public sealed class TlsTests : IDisposable
 
     private string Ask((string Certificate, string Key)? pair) => Assert.Single(ForeignClient.Python(
         _target, ["tls", _ours.RootFile, .. pair is { } own ? [own.Certificate, own.Key] : Array.Empty<string>()]));
-
-    private static int FindFreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -1,8 +1,10 @@
 using Coherency.Bench.Results;
+using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Bench;
 
 /// <summary>The commands of coherency-bench from end to end: what they print, leave behind and return.</summary>
+[Trait("Category", "Slow")]
 public sealed class BenchCommandTests : IDisposable
 {
     /// <summary>Short, since a socket's path may have no more than 107 bytes.</summary>
@@ -35,7 +37,8 @@ public sealed class BenchCommandTests : IDisposable
     {
         string json = Path.Combine(_folder.FullName, "results.json");
         ChildResult run = BenchProgram.Run(
-            "run", "--suite", "metadata", "--rows", "getattr,readdirplus", "--depth", "2", "--rounds", "1", "--seconds", "0.05", "--inodes", "12000",
+            "run", "--suite", "metadata", "--rows", "getattr,readdirplus", "--depth", "2", "--rounds", "1", "--seconds", "0.05", "--inodes",
+            "12000",
             "--without", "virtiofsd-rust", "--without", "virtiofsd-c", "--directory", _folder.FullName, "--json", json);
         Assert.True(run.ExitCode == 0, run.Output + run.Errors);
         Assert.Contains("READDIRPLUS of 1,000 entries", run.Output, StringComparison.Ordinal);
@@ -59,7 +62,7 @@ public sealed class BenchCommandTests : IDisposable
     {
         string json = Path.Combine(_folder.FullName, "results.json");
         string absent = Path.Combine(_folder.FullName, "virtiofsd");
-        string single = $"single=dotnet {Path.Combine(AppContext.BaseDirectory, "coherencyd.dll")} serve --shared-dir {{dir}} --guest g={{socket}}";
+        string single = $"single=dotnet {RunningDaemon.Program} serve --shared-dir {{dir}} --guest g={{socket}}";
         ChildResult run = BenchProgram.Run(
             "run", "--rows", "statfs", "--queues", "2", "--depth", "1", "--rounds", "1", "--seconds", "0.05", "--virtiofsd", absent,
             "--contender", single, "--without", "virtiofsd-c", "--directory", _folder.FullName, "--json", json);
@@ -96,7 +99,8 @@ public sealed class BenchCommandTests : IDisposable
     private string WriteResults(string name, double requests)
     {
         string path = Path.Combine(_folder.FullName, name);
-        Observation row = new(BenchLevel.Daemon, "lookup", "LOOKUP", new Conditions(Depth: 1), "coherencyd auto", Quantity.Requests, [requests]);
+        Observation row = new(
+            BenchLevel.Daemon, "lookup", "LOOKUP", new Conditions(Depth: 1), "coherencyd auto", Quantity.Requests, [requests]);
         ResultsFile.Write(new BenchResults(BenchResults.CurrentSchema, "quick", "", MachineInfo.Read("/tmp"), [], [row], []), path);
         return path;
     }

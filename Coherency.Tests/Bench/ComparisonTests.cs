@@ -26,7 +26,8 @@ public class ComparisonTests
     }
 
     [Fact]
-    public void A_difference_below_the_threshold_is_none() => Assert.Equal(Verdict.Same, Verdicts(Quantity.LatencyP50, Around100, Around103));
+    public void A_difference_below_the_threshold_is_none() =>
+        Assert.Equal(Verdict.Same, Verdicts(Quantity.LatencyP50, Around100, Around103));
 
     [Fact]
     public void A_threshold_of_zero_leaves_it_to_chance_alone()

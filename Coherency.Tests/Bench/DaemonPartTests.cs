@@ -18,7 +18,7 @@ public sealed class DaemonPartTests : IDisposable
         string log = Path.Combine(_folder.FullName, "starts");
         string script = Path.Combine(_folder.FullName, "log-start");
         File.WriteAllText(script, $"echo $1 >> {log}");
-        Contender ours = ContenderList.Build(coherencydPath: null, virtiofsdPath: null, added: [], without: []).Present[0];
+        Contender ours = ContenderList.Build(coherencydPath: null, virtiofsdPath: null, added: [], without: [], others: []).Present[0];
         string[] names = ["first", "second"];
         Contender[] contenders = [.. names.Select(name => ours with { Name = name, VersionCommand = $"sh {script} {name}" })];
         DaemonTrials trials = new(Topology.Single, [DaemonScenario.Find("getattr")], [1]);

@@ -1,5 +1,4 @@
 using Coherency.Bench.Goals;
-using Coherency.Bench.Reports.Contents;
 using Coherency.Bench.Results;
 using static Coherency.Tests.Bench.MadeUpResults;
 
@@ -65,7 +64,8 @@ public class GoalTests
     [Fact]
     public void A_fast_wrong_answer_is_not_a_win()
     {
-        MadeUpResults results = new MadeUpResults().Wrong("git-status", Coherent, 0.1).Program("git-status", RustNever, CacheState.Warm, 1, 100);
+        MadeUpResults results = new MadeUpResults().Wrong("git-status", Coherent, 0.1).Program(
+            "git-status", RustNever, CacheState.Warm, 1, 100);
         Assert.Equal(GoalState.Missed, Find(results, "git status, warm", "\"never\"").State);
     }
 

@@ -23,7 +23,9 @@ public sealed class GuestsPartTests : IDisposable
     {
         string[] contenders = ["coherencyd coherent", "virtiofsd-rust always"];
         SuiteRun run = new(_folder.FullName, _ => { });
-        new GuestsPart(new GuestsPlan(contenders, [GuestWorkload.Find("git-status"), GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 1), ContenderList.FindOurs()).Run(run);
+        new GuestsPart(
+            new GuestsPlan(contenders, [GuestWorkload.Find("git-status"), GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 1),
+            ContenderList.FindOurs()).Run(run);
 
         Assert.Equal(contenders, run.Contenders.Select(contender => contender.Name));
         Observation[] durations = [.. run.Observations.Where(row => row.Quantity == Quantity.Duration)];
@@ -57,10 +59,13 @@ public sealed class GuestsPartTests : IDisposable
     {
         GuestWorkload death = new("death", _ => "ending the guest", _ => "echo o >/proc/sysrq-trigger; sleep 600", _ => "");
         SuiteRun run = new(_folder.FullName, _ => { });
-        new GuestsPart(new GuestsPlan(["coherencyd coherent"], [death, GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 0), ContenderList.FindOurs()).Run(run);
+        new GuestsPart(
+            new GuestsPlan(["coherencyd coherent"], [death, GuestWorkload.Find("find")], Files, Rounds: 1, Looks: 0),
+            ContenderList.FindOurs()).Run(run);
 
         Observation[] durations = [.. run.Observations.Where(row => row.Quantity == Quantity.Duration)];
-        Assert.All(durations.Where(row => row.Scenario == "death"), row => Assert.Contains("got no answer", row.Remark, StringComparison.Ordinal));
+        Assert.All(
+            durations.Where(row => row.Scenario == "death"), row => Assert.Contains("got no answer", row.Remark, StringComparison.Ordinal));
         Assert.All(durations.Where(row => row.Scenario == "death"), row => Assert.Empty(row.Samples));
         Assert.Equal(4, durations.Count(row => row is { Scenario: "find", Samples.Count: 1, Remark: null }));
     }
@@ -71,7 +76,8 @@ public sealed class GuestsPartTests : IDisposable
         GuestWorkload sleep = new("sleep", _ => "sleeping", _ => "sleep 250", _ => "");
         using CancellationTokenSource interrupt = new();
         TaskCompletionSource begun = new();
-        SuiteRun run = new(_folder.FullName, name => _ = name.StartsWith("sleep", StringComparison.Ordinal) && begun.TrySetResult(), interrupt.Token);
+        SuiteRun run = new(
+            _folder.FullName, name => _ = name.StartsWith("sleep", StringComparison.Ordinal) && begun.TrySetResult(), interrupt.Token);
         GuestsPart part = new(new GuestsPlan(["ext4"], [sleep], Files, Rounds: 1, Looks: 0), null);
         Task running = Task.Run(() => part.Run(run));
         await await Task.WhenAny(begun.Task, running);
@@ -86,7 +92,8 @@ public sealed class GuestsPartTests : IDisposable
     public async Task Requests_in_the_rings_are_what_the_daemon_counted()
     {
         TestTree tree = TestTree.Create(Path.Combine(_folder.FullName, "template"), Files);
-        await using CoherencydBed bed = (CoherencydBed)GuestContenders.Make("coherencyd coherent", Path.Combine(_folder.FullName, "ours"), ContenderList.FindOurs());
+        await using CoherencydBed bed = (CoherencydBed)GuestContenders.Make(
+            "coherencyd coherent", Path.Combine(_folder.FullName, "ours"), ContenderList.FindOurs());
         await bed.SetUpAsync(tree);
         (RequestCounts ringsBefore, long daemonBefore) = await CountBothAsync(bed);
         Assert.Equal(0, (await bed.First.TimeAsync(GuestWorkload.Find("git-status").Run(tree))).ExitCode);
@@ -98,7 +105,8 @@ public sealed class GuestsPartTests : IDisposable
 
     private static double RequestsOf(SuiteRun run, string contender, CacheState state) =>
         Assert.Single(run.Observations.Single(row =>
-            row is { Scenario: "git-status", Quantity: Quantity.Requests, Conditions.Guests: 1 } && row.Contender == contender && row.Conditions.State == state).Samples);
+            row is { Scenario: "git-status", Quantity: Quantity.Requests, Conditions.Guests: 1 } && row.Contender == contender
+                && row.Conditions.State == state).Samples);
 
     /// <summary>Of the same moment: the module sends a request of its own every half a minute.</summary>
     private static async Task<(RequestCounts Rings, long Daemon)> CountBothAsync(CoherencydBed bed)
@@ -115,9 +123,11 @@ public sealed class GuestsPartTests : IDisposable
     /// <summary>All requests of the guest, from the daemon's own metrics.</summary>
     private static long CountOfDaemon(CoherencydBed bed)
     {
-        ChildResult metrics = ChildProcess.Run("curl", ["-sS", "--http2-prior-knowledge", "--unix-socket", bed.AdminSocket, "http://localhost/metrics"]);
+        ChildResult metrics = ChildProcess.Run(
+            "curl", ["-sS", "--http2-prior-knowledge", "--unix-socket", bed.AdminSocket, "http://localhost/metrics"]);
         Assert.True(metrics.ExitCode == 0, metrics.Errors);
-        MatchCollection counts = Regex.Matches(metrics.Output, """^coherency_fuse_requests_total\{[^}]*coherency_guest="a"[^}]*\} (\d+)""", RegexOptions.Multiline);
+        MatchCollection counts = Regex.Matches(
+            metrics.Output, """^coherency_fuse_requests_total\{[^}]*coherency_guest="a"[^}]*\} (\d+)""", RegexOptions.Multiline);
         Assert.NotEmpty(counts);
         return counts.Sum(count => long.Parse(count.Groups[1].Value, CultureInfo.InvariantCulture));
     }

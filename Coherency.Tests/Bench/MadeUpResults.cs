@@ -34,14 +34,16 @@ internal sealed class MadeUpResults
     public MadeUpResults Failed(string scenario, string contender, string remark)
     {
         _observations.Add(new Observation(
-            BenchLevel.Guests, scenario, TitleOf(scenario), new Conditions(State: CacheState.Warm), contender, Quantity.Duration, [], remark));
+            BenchLevel.Guests, scenario, TitleOf(scenario), new Conditions(State: CacheState.Warm), contender, Quantity.Duration, [],
+            remark));
         return this;
     }
 
     public MadeUpResults Wrong(string scenario, string contender, double seconds)
     {
         _observations.Add(new Observation(
-            BenchLevel.Guests, scenario, TitleOf(scenario), new Conditions(State: CacheState.Warm), contender, Quantity.Duration, [seconds], Remarks.Wrong + "exit code 1"));
+            BenchLevel.Guests, scenario, TitleOf(scenario), new Conditions(State: CacheState.Warm), contender, Quantity.Duration, [seconds],
+            Observation.Wrong + "exit code 1"));
         return this;
     }
 
@@ -60,7 +62,8 @@ internal sealed class MadeUpResults
         _observations,
         _staleness);
 
-    private MadeUpResults Add(BenchLevel level, string scenario, Conditions conditions, string contender, Quantity quantity, double[] samples)
+    private MadeUpResults Add(
+        BenchLevel level, string scenario, Conditions conditions, string contender, Quantity quantity, double[] samples)
     {
         _observations.Add(new Observation(level, scenario, TitleOf(scenario), conditions, contender, quantity, samples));
         return this;

@@ -1,7 +1,7 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using Coherency.Bench.Reports.Contents;
-using Coherency.Bench.Reports.Pages;
+using Coherency.Bench.Reports;
 using Coherency.Bench.Results;
 using static Coherency.Tests.Bench.MadeUpResults;
 
@@ -19,47 +19,29 @@ public class ReportTests
         Assert.Equal("html", page.Root!.Name);
         Assert.Empty(page.Descendants("script"));
         Assert.Empty(page.Descendants("link"));
-        Assert.All(page.Descendants().Attributes("href"), link => Assert.StartsWith("#", link.Value, StringComparison.Ordinal));
-        Assert.Empty(page.Descendants().Attributes("src"));
+        Assert.Empty(page.Descendants().Attributes("href"));
+        Assert.All(page.Descendants().Attributes("src"), source => Assert.StartsWith("data:", source.Value, StringComparison.Ordinal));
         Assert.DoesNotContain("url(", page.Descendants("style").Single().Value, StringComparison.Ordinal);
     }
 
-    /// <summary>HTML reads the text of a style as it stands, without the escapes of XML.</summary>
     [Fact]
-    public void The_style_has_nothing_to_escape() => Assert.DoesNotContain(Page(Everything()).Descendants("style").Single().Value, character => character is '<' or '>' or '&');
-
-    /// <summary>HTML knows no elements that end themselves, but for a few that are always empty.</summary>
-    [Fact]
-    public void Only_empty_elements_of_html_end_themselves() => Assert.All(
-        Page(Everything()).Descendants().Where(element => element.IsEmpty && !element.AncestorsAndSelf("svg").Any()),
-        element => Assert.Equal("meta", element.Name));
-
-    [Fact]
-    public void Links_lead_to_sections()
+    public void Rows_have_as_many_cells_as_their_table_has_columns()
     {
-        XDocument page = Page(Everything());
-        string[] ids = [.. page.Descendants().Attributes("id").Select(id => id.Value)];
-        Assert.Equal(ids, ids.Distinct());
-        Assert.All(page.Descendants().Attributes("href"), link => Assert.Contains(link.Value[1..], ids));
-    }
-
-    [Fact]
-    public void Tables_have_captions_and_their_headers_a_scope()
-    {
-        XDocument page = Page(Everything());
-        Assert.NotEmpty(page.Descendants("table"));
-        Assert.All(page.Descendants("table"), table => Assert.NotEqual("", table.Element("caption")!.Value));
-        Assert.All(page.Descendants("th"), header => Assert.Matches("^(row|col)$", header.Attribute("scope")?.Value));
-        Assert.All(page.Descendants("tr"), row => Assert.Equal(row.Parent!.Parent!.Element("thead")!.Descendants("th").Count(), row.Elements().Count()));
+        XElement[] tables = [.. Page(Everything()).Descendants("table")];
+        Assert.NotEmpty(tables);
+        Assert.All(
+            tables,
+            table => Assert.All(table.Descendants("tr"), row => Assert.Equal(table.Descendants("th").Count(), row.Elements().Count())));
     }
 
     [Fact]
     public void Plots_can_be_read_without_seeing_them()
     {
-        XElement[] plots = [.. Page(Everything()).Descendants("svg")];
+        XElement[] plots = [.. Page(Everything()).Descendants("img")];
         Assert.NotEmpty(plots);
-        Assert.All(plots, plot => Assert.NotEqual("", plot.Element("title")!.Value));
-        Assert.Contains(plots, plot => plot.Element("desc")!.Value.Contains("coherencyd coherent: 10.0 at 1, 40.0 at 8.", StringComparison.Ordinal));
+        Assert.All(plots, plot => Assert.NotEqual("", plot.Attribute("alt")!.Value));
+        Assert.Contains(
+            plots, plot => plot.Attribute("alt")!.Value.Contains("coherencyd coherent: 10.0 at 1, 40.0 at 8.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -72,16 +54,20 @@ public class ReportTests
             .Build();
         XDocument page = Page(results);
         Assert.Empty(page.Descendants("script"));
-        Assert.Contains(page.Descendants("th"), header => header.Value.StartsWith(Rude, StringComparison.Ordinal));
+        Assert.Empty(page.Descendants("em"));
+        Assert.Contains(page.Descendants("td"), cell => cell.Value.StartsWith(Rude, StringComparison.Ordinal));
         Assert.DoesNotContain("<script>", Html(results), StringComparison.Ordinal);
 
         string[] lines = Markdown(results).Split('\n');
-        Assert.DoesNotContain(lines, line => line.StartsWith('|') && line.Contains("<script>", StringComparison.Ordinal) && !line.Contains(@"\<script\>", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            lines,
+            line => line.StartsWith('|') && line.Contains("<script>", StringComparison.Ordinal) && !line.Contains(
+                @"\<script\>", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Contains(@"\|\*x\*", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void What_xml_cannot_hold_does_not_break_the_page() =>
+    public void Control_characters_do_not_break_the_page() =>
         Assert.Contains("1\uFFFD2", Page(new MadeUpResults().Contender("odd", "1\u001b2").Build()).ToString(), StringComparison.Ordinal);
 
     [Fact]
@@ -97,7 +83,7 @@ public class ReportTests
         try
         {
             CultureInfo.CurrentCulture = country;
-            Assert.Equal(html, Html(results));
+            Assert.Equal(Words(html), Words(Html(results)));
             Assert.Equal(markdown, Markdown(results));
         }
         finally
@@ -119,7 +105,10 @@ public class ReportTests
     public void A_stale_contender_is_marked_beside_its_time()
     {
         string[] row = Row(Everything(), RustAlways);
-        Assert.Contains(row, cell => cell.StartsWith("0.500", StringComparison.Ordinal) && cell.EndsWith("stale in 3 of 200 looks", StringComparison.Ordinal));
+        Assert.Contains(
+            row,
+            cell => cell.StartsWith("0.500", StringComparison.Ordinal) && cell.EndsWith(
+                "stale in 3 of 200 looks", StringComparison.Ordinal));
         Assert.DoesNotContain(Row(Everything(), Coherent), cell => cell.Contains("stale", StringComparison.Ordinal));
     }
 
@@ -136,9 +125,10 @@ public class ReportTests
         string[] failed = Row(Everything(), "nfs");
         Assert.Contains("the export went away", failed[0], StringComparison.Ordinal);
         Assert.EndsWith("not measured", failed[0], StringComparison.Ordinal);
-        Assert.Contains("9p loose not measured", Page(Everything()).Descendants("th").Select(Text));
-        XElement missing = Page(Everything()).Descendants("table").Single(table => table.Element("caption")!.Value.Contains("could not be measured", StringComparison.Ordinal));
-        Assert.Contains("9p loose", missing.Descendants("th").Select(Text));
+        Assert.Contains("9p loose not measured", Page(Everything()).Descendants("td").Select(Text));
+        XElement missing = Page(Everything()).Descendants("p").Single(
+            caption => caption.Value.Contains("could not be measured", StringComparison.Ordinal));
+        Assert.Contains("9p loose", missing.ElementsAfterSelf("table").First().Descendants("td").Select(Text));
     }
 
     [Fact]
@@ -156,7 +146,8 @@ public class ReportTests
     [Fact]
     public void Of_what_two_runs_measured_the_later_one_counts()
     {
-        BenchResults first = new MadeUpResults().Program("find", Coherent, CacheState.Warm, 1, 1).Program("find", RustAlways, CacheState.Warm, 1, 1).Build();
+        BenchResults first = new MadeUpResults().Program("find", Coherent, CacheState.Warm, 1, 1).Program(
+            "find", RustAlways, CacheState.Warm, 1, 1).Build();
         BenchResults second = new MadeUpResults().Program("find", Coherent, CacheState.Warm, 1, 2).Build();
         Findings findings = new([first, second]);
         Situation situation = Assert.Single(findings.Situations);
@@ -196,16 +187,20 @@ public class ReportTests
         .Stale(RustNever, looks: 200, stale: 0)
         .Build();
 
-    private static string Html(BenchResults results) => HtmlWriter.Write(ReportBuilder.Build([results]));
+    /// <summary>Without the drawings, in which Skia numbers things through all that it draws.</summary>
+    private static string Words(string html) => Regex.Replace(html, "base64,[^\"]*", "");
 
-    private static string Markdown(BenchResults results) => MarkdownWriter.Write(ReportBuilder.Build([results]));
+    private static string Html(BenchResults results) => Report.Build([results]).ToHtml();
+
+    private static string Markdown(BenchResults results) => Report.Build([results]).ToMarkdown();
 
     private static XDocument Page(BenchResults results) => XDocument.Parse(Html(results));
 
     /// <summary>The cells of a contender in the table of its programs' times.</summary>
     private static string[] Row(BenchResults results, string contender) =>
     [
-        .. Page(results).Descendants("section").Single(section => section.Attribute("id")!.Value == "guests")
+        .. Page(results).Descendants("h2").Single(title => title.Value == "Programs in virtual machines")
+            .ElementsAfterSelf("table").First()
             .Descendants("tr").Single(row => Text(row.Elements().First()).StartsWith(contender, StringComparison.Ordinal))
             .Elements().Select(Text),
     ];

@@ -33,7 +33,10 @@ public class StatisticsTests
 
     [Fact]
     public void No_sample_is_an_error_and_not_a_zero() =>
-        Assert.Contains("nothing was measured", Assert.Throws<ArgumentException>(() => Statistics.EstimateMedian([])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing was measured",
+            Assert.Throws<ArgumentException>(() => Statistics.EstimateMedian([])).Message,
+            StringComparison.Ordinal);
 
     /// <summary>Of the 252 ways to arrange five and five samples, one in each direction separates them.</summary>
     [Fact]

@@ -2,6 +2,8 @@ using Coherency.Bench.Contenders;
 using Coherency.Bench.Measurement;
 using Coherency.Bench.Results;
 using Coherency.Bench.Workloads;
+using Coherency.Core.Fuse;
+using Coherency.Guest.Fuse;
 
 namespace Coherency.Tests.Bench;
 
@@ -14,7 +16,7 @@ public sealed class WorkloadFixture : IDisposable
     {
         Topology topology = new(Queues: 2, Guests: 2);
         BenchTree.LayOut(Directory.CreateDirectory(Share).FullName);
-        ContenderSet contenders = ContenderList.Build(coherencydPath: null, virtiofsdPath: null, added: [], without: []);
+        ContenderSet contenders = ContenderList.Build(coherencydPath: null, virtiofsdPath: null, added: [], without: [], others: []);
         Contender ours = contenders.Present.First(contender => contender.Name == "coherencyd auto");
         Session = new ContenderSession(ours, topology, Share, _folder.FullName, slots: 16, Settings.WaitOf(topology));
     }
@@ -32,7 +34,9 @@ public sealed class WorkloadFixture : IDisposable
     }
 }
 
-/// <summary>Each scenario runs for a moment against our own daemon, by two guests at the same time, and sends the requests that it says.</summary>
+/// <summary>
+/// Each scenario runs for a moment against our own daemon, by two guests at the same time, and sends the requests that it says.
+/// </summary>
 public sealed class WorkloadTests(WorkloadFixture fixture) : IClassFixture<WorkloadFixture>
 {
     public static TheoryData<string, double> RequestsOfOperations => new()
@@ -93,11 +97,20 @@ public sealed class WorkloadTests(WorkloadFixture fixture) : IClassFixture<Workl
         InterleavedRun run = new(WorkloadFixture.Settings, CancellationToken.None);
         DaemonScenario refused = DaemonScenario.Find("lookup") with
         {
-            Create = _ => new SingleRequestWorkload((slot, _, _) => slot.WriteUnlink(Coherency.Core.Fuse.NodeId.Root, "nothing"u8)),
+            Program = UnlinkNothing,
         };
         Observation observation = Assert.Single(run.Measure(refused, depth: 4, [fixture.Session], rounds: 1));
         Assert.Empty(observation.Samples);
         Assert.Equal("it answered Unlink: ENOENT", observation.Remark);
         Assert.All(run.Measure(DaemonScenario.Find("lookup"), depth: 4, [fixture.Session], rounds: 1), row => Assert.NotEmpty(row.Samples));
+    }
+
+    private static IEnumerator<RequestSlot?> UnlinkNothing(WorkloadContext context, Lane lane)
+    {
+        while (true)
+        {
+            yield return null;
+            yield return lane.Slot.WriteUnlink(NodeId.Root, "nothing"u8);
+        }
     }
 }

@@ -13,6 +13,7 @@ internal sealed class ChangesSeen : IHostChanges
     private readonly Lock _lock = new();
     private readonly HashSet<SlotKey> _slots = [];
     private int _lost;
+    private int _mountsChanged;
 
     /// <summary>While it is not set, the watcher waits in the middle of its work.</summary>
     public ManualResetEventSlim MayGoOn { get; } = new(initialState: true);
@@ -34,6 +35,8 @@ internal sealed class ChangesSeen : IHostChanges
 
     void IHostChanges.Lost() => Interlocked.Increment(ref _lost);
 
+    void IHostChanges.MountsChanged() => Interlocked.Increment(ref _mountsChanged);
+
     /// <summary>Waits until a slot has moved; everything that moved up to then, and forgets it.</summary>
     public HashSet<SlotKey> TakeUpTo(SlotKey last)
     {
@@ -47,6 +50,8 @@ internal sealed class ChangesSeen : IHostChanges
     }
 
     public void WaitForLost() => WaitFor(() => _lost > 0);
+
+    public void WaitForMountsChanged(int times) => WaitFor(() => _mountsChanged == times);
 
     private void WaitFor(Func<bool> condition)
     {

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Coherency.Tests.Coherence;
 
 /// <summary>Another program of the host: Python, which does what it is told, in the shared directory.</summary>
@@ -19,32 +17,21 @@ internal sealed class HostProgram : IDisposable
             print(answer, flush=True)
         """;
 
-    private readonly Process _process;
+    private readonly Conversation _python;
 
     /// <param name="command">What to start Python through, such as nsenter(1) with its arguments.</param>
     public HostProgram(string directory, params string[] command)
     {
         string[] words = [.. command, "python3", "-c", Interpreter];
-        _process = Process.Start(new ProcessStartInfo(words[0], words[1..])
-        {
-            WorkingDirectory = directory,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
+        _python = new Conversation(words[0], words[1..], directory);
     }
 
     /// <summary>Carries a statement out; what it left in the variable <c>answer</c>.</summary>
     public string Run(string statement)
     {
-        _process.StandardInput.WriteLine(statement);
-        _process.StandardInput.Flush();
-        return _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"'{statement}' failed");
+        _python.WriteLine(statement);
+        return _python.ReadLine() ?? throw new InvalidOperationException($"'{statement}' failed");
     }
 
-    public void Dispose()
-    {
-        _process.StandardInput.Close();
-        _process.WaitForExit();
-        _process.Dispose();
-    }
+    public void Dispose() => _python.Dispose();
 }

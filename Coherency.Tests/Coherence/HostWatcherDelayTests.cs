@@ -14,9 +14,12 @@ namespace Coherency.Tests.Coherence;
 /// How long after a host program's change its slots move: from the return of its system call to the call of
 /// <see cref="IHostChanges.Changed"/>. Prints what docs/version-table.md quotes; asserts only that nothing is badly wrong.
 /// </summary>
+[Trait("Category", "Root")]
 [Collection(TimedTests.Name)]
 public sealed class HostWatcherDelayTests(ITestOutputHelper output)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private const int Changes = 10_000;
     private const int CheckedOutFiles = 5_000;
 
@@ -60,7 +63,8 @@ public sealed class HostWatcherDelayTests(ITestOutputHelper output)
             double[] delays = recorder.DelaysMicroseconds([.. times.Select(time => long.Parse(time, CultureInfo.InvariantCulture))]);
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{statement,-55} p50 {At(delays, 0.5),7:f0} us  p99 {At(delays, 0.99),7:f0} us  p99.9 {At(delays, 0.999),7:f0} us  max {delays[^1],7:f0} us"));
+                $"{statement,-55} p50 {At(delays, 0.5),7:f0} us  p99 {At(delays, 0.99),7:f0} us  p99.9 {At(delays, 0.999),7:f0} us  max " +
+                $"{delays[^1],7:f0} us"));
             Assert.True(At(delays, 0.99) < Bound.TotalMicroseconds);
         }
 
@@ -72,8 +76,6 @@ public sealed class HostWatcherDelayTests(ITestOutputHelper output)
     /// <summary>Notes when each of the slots that it expects is told.</summary>
     private sealed class DelayRecorder(ulong rootKey, TestGuest guest, int count) : IHostChanges
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
         private readonly long[] _toldAt = new long[count];
         private Dictionary<SlotKey, int> _expected = [];
         private int _told;
@@ -130,22 +132,14 @@ public sealed class HostWatcherDelayTests(ITestOutputHelper output)
             while true; do git checkout -q one; git checkout -q two; done
             """;
 
-        private readonly Process _process;
+        private readonly CompanionProcess _process;
 
         public Checkouts(string directory, int files)
         {
-            _process = Process.Start(new ProcessStartInfo("bash", ["-c", Script, "bash", directory, $"{files}"])
-            {
-                RedirectStandardOutput = true,
-            })!;
-            Assert.Equal("ready", _process.StandardOutput.ReadLine());
+            _process = CompanionProcess.Start("bash", ["-c", Script, "bash", directory, $"{files}"]);
+            _process.WaitUntil("ready", () => _process.Output.Contains("ready", StringComparison.Ordinal), Patience);
         }
 
-        public void Dispose()
-        {
-            _process.Kill(entireProcessTree: true);
-            _process.WaitForExit();
-            _process.Dispose();
-        }
+        public void Dispose() => _process.Dispose();
     }
 }

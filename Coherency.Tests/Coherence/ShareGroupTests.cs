@@ -1,6 +1,7 @@
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Xunit;
 
 namespace Coherency.Tests.Coherence;
@@ -128,6 +129,45 @@ public sealed class ShareGroupTests
         await Task.WhenAll(changers);
     }
 
+    /// <summary>What an administrator makes stale looks at a view as long as a client's change does.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_view_that_has_left_is_not_taken_apart_while_it_is_moved(bool everything)
+    {
+        using ManualResetEventSlim hasBegun = new();
+        using ManualResetEventSlim mayEnd = new();
+        RecordingView view = new()
+        {
+            WhileMoved = () =>
+            {
+                hasBegun.Set();
+                mayEnd.Wait();
+            },
+        };
+        Assert.True(_group.TryJoin(view));
+        Task move = Task.Run(() =>
+        {
+            if (everything)
+            {
+                _group.InvalidateAll("test");
+            }
+            else
+            {
+                _group.Invalidate([Slot], "test");
+            }
+        });
+        hasBegun.Wait();
+        _group.Leave(view);
+        Task waiting = Task.Run(_group.WaitForEarlierChanges);
+        await Task.Delay(100);
+        bool isTooEarly = waiting.IsCompleted;
+        mayEnd.Set();
+        await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        await move;
+        Assert.False(isTooEarly);
+    }
+
     private RecordingView Join()
     {
         RecordingView view = new();
@@ -138,6 +178,8 @@ public sealed class ShareGroupTests
     private sealed class RecordingView : ShareView
     {
         private readonly List<string> _calls = [];
+
+        public Action? WhileMoved { get; init; }
 
         public IReadOnlyList<string> Calls
         {
@@ -154,9 +196,17 @@ public sealed class ShareGroupTests
 
         public override void End(ReadOnlySpan<SlotKey> slots, ReadOnlySpan<TouchedObject> touched) => Record("end");
 
-        public override void Move(ReadOnlySpan<SlotKey> slots) => Record("move");
+        public override void Move(ReadOnlySpan<SlotKey> slots)
+        {
+            Record("move");
+            WhileMoved?.Invoke();
+        }
 
-        public override void MoveAll() => Record("all");
+        public override void MoveAll()
+        {
+            Record("all");
+            WhileMoved?.Invoke();
+        }
 
         private void Record(string call)
         {

@@ -64,7 +64,10 @@ public sealed partial class AllocationTests(ITestOutputHelper output) : IDisposa
         string share = _work.CreateSubdirectory("share").FullName;
         string socket = Path.Combine(_work.FullName, "a.sock");
         File.WriteAllBytes(Path.Combine(share, "file"), new byte[4096]);
-        string[] arguments = ["serve", "--shared-dir", share, "--guest", $"a={socket}", "--num-request-queues", "1", "--log-level", "debug"];
+        string[] arguments =
+        [
+            "serve", "--shared-dir", share, "--guest", $"a={socket}", "--num-request-queues", "1", "--log-level", "debug",
+        ];
         // Code that is not optimised yet boxes what optimised code does not: how much of it runs would be a matter of time. And
         // a collection makes the runtime count the unused rest of a thread's piece of memory: there is room for not having one.
         using RunningDaemon daemon = new(
@@ -111,6 +114,6 @@ public sealed partial class AllocationTests(ITestOutputHelper output) : IDisposa
 
     private static long Number(Match match, int group) => long.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex("stopped after ([0-9]+) requests, for which its thread allocated ([0-9]+) bytes")]
+    [GeneratedRegex("stopped after ([0-9]+) requests, for which its threads allocated ([0-9]+) bytes")]
     private static partial Regex StoppingLine();
 }

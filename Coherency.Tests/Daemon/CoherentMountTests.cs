@@ -12,6 +12,7 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Daemon;
 
 /// <summary>Two mounts of the host's kernel and a guest on one share: each sees what the others change, at once.</summary>
+[Trait("Category", "Root")]
 [Collection(TimedTests.Name)]
 public sealed class CoherentMountTests : IDisposable
 {
@@ -176,7 +177,8 @@ public sealed class CoherentMountTests : IDisposable
             }),
         ];
         await Task.WhenAll(storms).WaitAsync(TimeSpan.FromSeconds(120));
-        Assert.Equal(Directory.GetFiles(_share).Select(Path.GetFileName).Order(), Directory.GetFiles(_second).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            Directory.GetFiles(_share).Select(Path.GetFileName).Order(), Directory.GetFiles(_second).Select(Path.GetFileName).Order());
     }
 
     private long MountRequests() => _server.Mounts.Sum(mount => mount.Session.Counters.Total);

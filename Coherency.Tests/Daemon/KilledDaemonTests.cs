@@ -13,12 +13,16 @@ namespace Coherency.Tests.Daemon;
 /// The daemon is killed with SIGKILL while guests change things, and started again on the same tables, which readers still
 /// have mapped: nothing sampled before is believed, and nothing is stale afterwards.
 /// </summary>
+[Trait("Category", "Slow")]
 [Collection(TimedTests.Name)]
 public sealed class KilledDaemonTests(ITestOutputHelper output) : IDisposable
 {
     private const int Names = 20;
 
     private static readonly int Kills = Soak.Count(test: 15, soak: 100);
+
+    /// <summary>Most kills until one has interrupted a change.</summary>
+    private static readonly int KillsMax = 20 * Kills;
 
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-killed-");
 
@@ -31,11 +35,12 @@ public sealed class KilledDaemonTests(ITestOutputHelper output) : IDisposable
         string[] sockets = [.. "ab".Select(name => Path.Combine(_work.FullName, $"{name}.sock"))];
         string[] arguments = ["serve", "--shared-dir", share, "--guest", $"a={sockets[0]}", "--guest", $"b={sockets[1]}"];
         List<VersionTableReader> mapped = [];
+        int kills = 0;
         int interrupted = 0;
         int looks = 0;
         try
         {
-            for (int kill = 0; kill < Kills; kill++)
+            for (; kills < Kills || (interrupted == 0 && kills < KillsMax); kills++)
             {
                 using RunningDaemon daemon = RunningDaemon.Start(arguments);
                 if (mapped.Count == 0)
@@ -50,8 +55,8 @@ public sealed class KilledDaemonTests(ITestOutputHelper output) : IDisposable
                 using CoherentCache cacheOfB = CoherentCache.Attach(b.Fuse, mapped[1]);
                 looks += CheckAgainstHost(cacheOfA, cacheOfB, share);
 
-                Thread[] storms = [Storm(cacheOfA, kill), Storm(cacheOfB, kill + 1000)];
-                Thread.Sleep(30 + (kill * 7 % 50));
+                Thread[] storms = [Storm(cacheOfA, kills), Storm(cacheOfB, kills + 1000)];
+                Thread.Sleep(30 + (kills * 7 % 50));
                 List<(VersionTableReader Table, SlotKey Slot, VersionSample Sample)> samples = SampleEverything(mapped);
                 daemon.Kill();
                 interrupted += mapped.Sum(CountUnderWay);
@@ -69,7 +74,7 @@ public sealed class KilledDaemonTests(ITestOutputHelper output) : IDisposable
             mapped.ForEach(table => table.Dispose());
         }
 
-        output.WriteLine($"killed {Kills} times, {interrupted} slots in the middle of a change; {looks} looks afterwards, none stale");
+        output.WriteLine($"killed {kills} times, {interrupted} slots in the middle of a change; {looks} looks afterwards, none stale");
         Assert.True(interrupted > 0, "no change was ever interrupted");
     }
 
@@ -141,7 +146,8 @@ public sealed class KilledDaemonTests(ITestOutputHelper output) : IDisposable
             default:
                 if (cache.Lookup(NodeId.Root, name) is { } node)
                 {
-                    cache.SetAttributes(node, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Size, size = (ulong)random.Next(10_000) });
+                    cache.SetAttributes(
+                        node, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Size, size = (ulong)random.Next(10_000) });
                 }
 
                 break;

@@ -52,7 +52,8 @@ public sealed class OverlappingSharesTests : IDisposable
         ShareConfiguration first = Share(outer, "a", Path.Combine(_work.FullName, "a.sock"));
         ShareConfiguration second = Share(inner, "b", Path.Combine(_work.FullName, "b.sock"));
         Assert.Contains("only if one guest writes", Refusal(first with { Writeback = true }, second), StringComparison.Ordinal);
-        Assert.Contains("--inode-file-handles", Refusal(first, second with { InodeFileHandles = InodeFileHandles.Never }), StringComparison.Ordinal);
+        Assert.Contains(
+            "--inode-file-handles", Refusal(first, second with { InodeFileHandles = InodeFileHandles.Never }), StringComparison.Ordinal);
 
         static string Refusal(params ShareConfiguration[] shares) => Assert.Throws<UsageException>(
             () => new GuestServer(new ServeConfiguration { Shares = shares }, NullLoggerFactory.Instance)).Message;

@@ -1,16 +1,20 @@
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace Coherency.Tests.Dashboard;
 
-/// <summary>Whether everybody can use the page; the rules are in accessibility.js.</summary>
+/// <summary>Whether everybody can use the page; the rules are axe's, and those in accessibility.js that it does not have.</summary>
+[Trait("Category", "Browser")]
 [Collection(BrowserTests.Name)]
 public sealed class AccessibilityTests(Browser browser) : IAsyncLifetime
 {
     /// <summary>More than the page has controls: who tabs that often has been everywhere.</summary>
     private const int TabsMax = 60;
 
-    private static readonly string Rules = File.ReadAllText(Path.Combine(Repository.Root, "Coherency.Tests", "Dashboard", "accessibility.js"));
+    private static readonly string Rules = File.ReadAllText(
+        Path.Combine(Repository.Root, "Coherency.Tests", "Dashboard", "accessibility.js"));
 
     private BusyDaemon _daemon = null!;
 
@@ -28,6 +32,9 @@ public sealed class AccessibilityTests(Browser browser) : IAsyncLifetime
         await using DashboardPage dashboard = await OpenAsync(colours, width);
         await dashboard.Page.GetByText("The same as a table").ClickAsync();
         Assert.Empty(await dashboard.Page.EvaluateAsync<string[]>(Rules));
+        AxeResult axe = await dashboard.Page.RunAxe();
+        Assert.Empty(axe.Violations.Select(violation => $"{violation.Id}: {violation.Help}: {violation.Nodes[0].Html}"));
+        Assert.NotEmpty(axe.Passes);
     }
 
     [Theory]
@@ -38,7 +45,9 @@ public sealed class AccessibilityTests(Browser browser) : IAsyncLifetime
     [InlineData("document.getElementById('guests-title').style.color = '#999'", "text has contrast")]
     [InlineData("document.querySelector('.line').style.stroke = '#eee'", "a line has contrast")]
     [InlineData("document.getElementById('pause').style.borderColor = '#ddd'", "the edge of a control has contrast")]
-    [InlineData("document.querySelector('nav').removeAttribute('aria-label'); document.querySelector('nav').textContent = ''", "a navigation has a name")]
+    [InlineData(
+        "document.querySelector('nav').removeAttribute('aria-label'); document.querySelector('nav').textContent = ''",
+        "a navigation has a name")]
     [InlineData("document.querySelector('main').before(document.createElement('main'))", "there is one main")]
     [InlineData("document.querySelector('nav a').style.cssText = 'padding: 0; line-height: 1'", "a target has 24 pixels")]
     public async Task A_breach_is_found(string change, string rule)
@@ -57,7 +66,8 @@ public sealed class AccessibilityTests(Browser browser) : IAsyncLifetime
         for (int i = 0; i < TabsMax; i++)
         {
             await page.Keyboard.PressAsync("Tab");
-            string focus = await page.EvaluateAsync<string>("(() => { const at = document.activeElement; return at === document.body ? '' : (at.id || at.textContent.trim()); })()");
+            string focus = await page.EvaluateAsync<string>(
+                "(() => { const at = document.activeElement; return at === document.body ? '' : (at.id || at.textContent.trim()); })()");
             if (focus.Length == 0)
             {
                 break;
@@ -68,7 +78,8 @@ public sealed class AccessibilityTests(Browser browser) : IAsyncLifetime
         }
 
         Assert.Equal("Skip to the content", reached[0]);
-        foreach (string control in (string[])["Guests", "pause", "theme", "web-1", "table-guest", "table-buckets", "heat", "stale-guest", "The same as a table"])
+        foreach (string control in (string[])["Guests", "pause", "theme", "web-1", "guest-order", "table-guest", "table-buckets", "heat",
+            "stale-guest", "operations-guest", "The same as a table"])
         {
             Assert.Contains(control, reached);
         }

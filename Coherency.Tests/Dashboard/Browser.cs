@@ -8,7 +8,7 @@ public sealed class Browser : IAsyncLifetime
     private const string Chromium = "/usr/bin/chromium";
 
     /// <summary>How long the page may take to show something, in milliseconds: it has other tests beside it.</summary>
-    private const float Patience = 30_000;
+    private const float Patience = 120_000;
 
     private IPlaywright? _driver;
     private IBrowser? _browser;
@@ -23,13 +23,18 @@ public sealed class Browser : IAsyncLifetime
     }
 
     /// <summary>A window with cookies and settings of its own.</summary>
-    public Task<IBrowserContext> OpenAsync(int width, int height, ColorScheme colours) => _browser!.NewContextAsync(new BrowserNewContextOptions
+    public async Task<IBrowserContext> OpenAsync(int width, int height, ColorScheme colours)
     {
-        ViewportSize = new ViewportSize { Width = width, Height = height },
-        ColorScheme = colours,
-        ReducedMotion = ReducedMotion.Reduce,
-        TimezoneId = "UTC",
-    });
+        IBrowserContext window = await _browser!.NewContextAsync(new BrowserNewContextOptions
+        {
+            ViewportSize = new ViewportSize { Width = width, Height = height },
+            ColorScheme = colours,
+            ReducedMotion = ReducedMotion.Reduce,
+            TimezoneId = "UTC",
+        });
+        window.SetDefaultTimeout(Patience);
+        return window;
+    }
 
     public async Task DisposeAsync()
     {

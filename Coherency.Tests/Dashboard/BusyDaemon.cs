@@ -1,5 +1,7 @@
 using System.Diagnostics;
-using Coherency.Daemon.Dashboard;
+using Coherency.Daemon.Reports;
+using Google.Protobuf.WellKnownTypes;
+using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Dashboard;
 
@@ -26,7 +28,7 @@ internal sealed class BusyDaemon : IAsyncDisposable
         {
             Work(seconds: 1);
             time.Advance(RequestHistory.Interval);
-            history.Sample(_data.Guests);
+            history.Sample(_data.CountRequests());
         }
 
         _lastWork = Stopwatch.GetTimestamp();
@@ -84,24 +86,41 @@ internal sealed class BusyDaemon : IAsyncDisposable
 
     private void AddRequests(string guest, double requests)
     {
-        long added = (long)(requests * (0.93 + (0.14 * _random.NextDouble())));
-        _data.Change(guest, one => one with { Requests = one.Requests + added });
+        int added = (int)(requests * (0.93 + (0.14 * _random.NextDouble())));
+        _data.Change(guest, one =>
+        {
+            ScriptedData.AddRequests(one, "LOOKUP", added / 2, TimeSpan.FromMicroseconds(5));
+            ScriptedData.AddRequests(one, "GETATTR", added / 3, TimeSpan.FromMicroseconds(2));
+            ScriptedData.AddRequests(one, "WRITE", added / 6, TimeSpan.FromMicroseconds(300));
+        });
     }
 
-    private static DashboardStaleEntry[] MakeStale()
+    private static V1.StaleEntry[] MakeStale()
     {
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        DashboardActor git = new(DashboardActorKind.Host, "git", 4711);
-        DashboardActor web2 = new(DashboardActorKind.Guest, "web-2");
-        DashboardStaleEntry[] entries =
+        V1.Actor git = new() { Host = new V1.HostProcess { Pid = 4711, Command = "git" } };
+        V1.Actor web1 = new() { Guest = "web-1" };
+        V1.Actor web2 = new() { Guest = "web-2" };
+        const string Router = "src/server/router.cs.tmp";
+        const string Handbook = "docs/handbook/of/the/release/manager/chapter-12-what-to-do-on-fridays.md";
+        V1.StaleEntry[] entries =
         [
-            ScriptedData.Entry("web-1", "src/server/router.cs", web2) with { Since = now.AddSeconds(-3), Kind = DashboardEntryKind.Dentry, Cause = new("RENAME2", web2, now.AddSeconds(-3), "src/server/router.cs.tmp") },
-            ScriptedData.Entry("web-1", "src/server", web2) with { Since = now.AddSeconds(-3), Kind = DashboardEntryKind.Directory, Cause = new("RENAME2", web2, now.AddSeconds(-3), "src/server/router.cs.tmp") },
-            ScriptedData.Entry("web-2", ".git/index", git) with { Since = now.AddSeconds(-41), Cause = new("HOST_MODIFY", git, now.AddSeconds(-41), ".git/index") },
-            ScriptedData.Entry("web-2", "config/current", web2) with { Since = now.AddSeconds(-95), Kind = DashboardEntryKind.Symlink, FalseSharing = true, Cause = new("SETATTR", new(DashboardActorKind.Guest, "web-1"), now.AddSeconds(-95), "logs/access.log") },
-            ScriptedData.Entry("build", "obj/project.assets.json", git) with { Since = now.AddSeconds(-1), Kind = DashboardEntryKind.NegativeDentry, Cause = new("HOST_CREATE", git, now.AddSeconds(-1), "obj/project.assets.json") },
-            ScriptedData.Entry("web-2", "docs/handbook/of/the/release/manager/chapter-12-what-to-do-on-fridays.md", git) with { Since = now.AddHours(-7), Cause = new("", new(DashboardActorKind.Unknown), now.AddHours(-7)) },
+            Entry("web-1", "src/server/router.cs", V1.EntryKind.Dentry, "RENAME2", web2, 3, Router),
+            Entry("web-1", "src/server", V1.EntryKind.Directory, "RENAME2", web2, 3, Router),
+            Entry("web-2", ".git/index", V1.EntryKind.Attributes, "HOST_MODIFY", git, 41, ".git/index"),
+            Entry("web-2", "config/current", V1.EntryKind.Symlink, "SETATTR", web1, 95, "logs/access.log"),
+            Entry("build", "obj/project.assets.json", V1.EntryKind.NegativeDentry, "HOST_CREATE", git, 1, "obj/project.assets.json"),
+            Entry("web-2", Handbook, V1.EntryKind.Attributes, "", null, 7 * 3600, ""),
         ];
-        return [.. entries.Select((entry, index) => entry with { NodeId = $"{index + 2}" })];
+        entries[3].FalseSharing = true;
+        return entries;
     }
+
+    private static V1.StaleEntry Entry(
+        string guest, string path, V1.EntryKind kind, string operation, V1.Actor? actor, int seconds, string changed) =>
+        ScriptedData.Entry(guest, path, actor, entry =>
+        {
+            entry.Kind = kind;
+            entry.Since = Timestamp.FromDateTimeOffset(DateTimeOffset.UtcNow.AddSeconds(-seconds));
+            entry.Cause = new V1.Cause { Operation = operation, Actor = actor, At = entry.Since, Path = changed };
+        });
 }

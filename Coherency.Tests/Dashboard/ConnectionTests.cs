@@ -4,6 +4,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Coherency.Tests.Dashboard;
 
 /// <summary>The page while the daemon is away, started again, or nobody looks.</summary>
+[Trait("Category", "Browser")]
 [Collection(BrowserTests.Name)]
 public sealed class ConnectionTests(Browser browser) : IAsyncLifetime
 {
@@ -33,7 +34,7 @@ public sealed class ConnectionTests(Browser browser) : IAsyncLifetime
         await Expect(_dashboard.Row("guests", "web-1")).ToBeVisibleAsync();
         await Expect(Page.GetByRole(AriaRole.Button, new() { Name = "Try now" })).ToBeVisibleAsync();
 
-        _served.Data.Change("web-1", guest => guest with { Inodes = 77 });
+        _served.Data.Change("web-1", guest => guest.HeldEntries = 77);
         await Page.Context.SetOfflineAsync(false);
 
         // Not a click, for which the button may be gone: the page asks by itself too.
@@ -100,6 +101,7 @@ public sealed class ConnectionTests(Browser browser) : IAsyncLifetime
 
     /// <summary>A headless browser never hides a page, so it is told that it did.</summary>
     private async Task SetHiddenAsync(bool hidden) => await Page.EvaluateAsync(
-        "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }",
+        "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }); document.dispatchEvent(new " +
+        "Event('visibilitychange')); }",
         hidden);
 }

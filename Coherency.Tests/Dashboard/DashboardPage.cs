@@ -14,7 +14,8 @@ internal sealed class DashboardPage : IAsyncDisposable
         page.Console += (_, message) => Add(Errors, message.Type is "error" or "warning", message.Text);
         page.PageError += (_, error) => Add(Errors, true, error);
         page.Request += (_, request) => Add(Strays, !request.Url.StartsWith(origin.ToString(), StringComparison.Ordinal), request.Url);
-        page.Request += (_, request) => Add(Questions, new Uri(request.Url).AbsolutePath.StartsWith("/api/", StringComparison.Ordinal), request.Url);
+        page.Request += (_, request) =>
+            Add(Questions, new Uri(request.Url).AbsolutePath.StartsWith("/api/", StringComparison.Ordinal), request.Url);
     }
 
     public IPage Page { get; }
@@ -28,7 +29,8 @@ internal sealed class DashboardPage : IAsyncDisposable
     /// <summary>Requests for data.</summary>
     public List<string> Questions { get; } = [];
 
-    public static async Task<DashboardPage> OpenAsync(Browser browser, ServedDashboard served, int width = 1280, int height = 900, ColorScheme colours = ColorScheme.Light)
+    public static async Task<DashboardPage> OpenAsync(
+        Browser browser, ServedDashboard served, int width = 1280, int height = 900, ColorScheme colours = ColorScheme.Light)
     {
         IBrowserContext window = await browser.OpenAsync(width, height, colours);
         IPage page = await window.NewPageAsync();
@@ -43,7 +45,8 @@ internal sealed class DashboardPage : IAsyncDisposable
 
     /// <summary>The row of a table whose header cell begins with this text.</summary>
     public ILocator Row(string table, string name) =>
-        Page.Locator($"#{table} tr", new PageLocatorOptions { Has = Page.Locator("th[scope=row]", new PageLocatorOptions { HasText = name }) });
+        Page.Locator(
+            $"#{table} tr", new PageLocatorOptions { Has = Page.Locator("th[scope=row]", new PageLocatorOptions { HasText = name }) });
 
     public int CountQuestions()
     {

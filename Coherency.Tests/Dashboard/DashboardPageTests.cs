@@ -1,14 +1,18 @@
-using Coherency.Daemon.Dashboard;
+using Google.Protobuf.WellKnownTypes;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
+using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Dashboard;
 
 /// <summary>What the page shows, and that it goes on showing what is so.</summary>
+[Trait("Category", "Browser")]
 [Collection(BrowserTests.Name)]
 public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
 {
-    private const string AmountOfRed = "canvas => { const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true }); copy.drawImage(canvas, 0, 0); const all = copy.getImageData(0, 0, canvas.width, canvas.height).data; let red = 0; for (let i = 0; i < all.length; i += 4) red += all[i] - all[i + 2] > 60 ? 1 : 0; return red; }";
+    private const string AmountOfRed = "canvas => { const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { " +
+        "willReadFrequently: true }); copy.drawImage(canvas, 0, 0); const all = copy.getImageData(0, 0, canvas.width, " +
+        "canvas.height).data; let red = 0; for (let i = 0; i < all.length; i += 4) red += all[i] - all[i + 2] > 60 ? 1 : 0; return red; }";
 
     private ServedDashboard _served = null!;
     private DashboardPage _dashboard = null!;
@@ -38,7 +42,7 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
         await Expect(_dashboard.Row("guests", "web-1")).ToContainTextAsync("Mounted");
         await Expect(_dashboard.Row("guests", "web-1")).ToContainTextAsync("99.7%");
         await Expect(_dashboard.Row("guests", "web-2")).ToContainTextAsync("not known");
-        await Expect(_dashboard.Row("guests", "build")).ToContainTextAsync("Timeouts (auto)");
+        await Expect(_dashboard.Row("guests", "build")).ToContainTextAsync("timeouts (auto)");
         await Expect(_dashboard.Row("guests", "spare")).ToContainTextAsync("Not connected");
         await Expect(Page.Locator("#tile-mounted")).ToHaveTextAsync("3 of 4");
     }
@@ -46,7 +50,11 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
     [Fact]
     public async Task A_change_shows_without_a_reload()
     {
-        Data.Change("spare", guest => guest with { State = DashboardGuestState.Draining, Inodes = 12_345 });
+        Data.Change("spare", guest =>
+        {
+            guest.State = V1.GuestState.Draining;
+            guest.HeldEntries = 12_345;
+        });
         await Expect(_dashboard.Row("guests", "spare")).ToContainTextAsync("Draining");
         await Expect(_dashboard.Row("guests", "spare")).ToContainTextAsync("12,345");
         await Expect(Page.Locator("#announcements")).ToContainTextAsync("spare is now draining");
@@ -59,7 +67,7 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
     [Fact]
     public async Task A_late_heartbeat_is_told_in_words()
     {
-        Data.Change("web-2", guest => guest with { HeartbeatAgeMs = 5_300 });
+        Data.Change("web-2", guest => guest.HeartbeatAge = Duration.FromTimeSpan(TimeSpan.FromSeconds(5.3)));
         await Expect(_dashboard.Row("guests", "web-2")).ToContainTextAsync("5.3\u00a0s (late)");
         await Expect(Page.Locator("#tile-heartbeat-box")).ToHaveAttributeAsync("data-level", "bad");
     }
@@ -70,7 +78,7 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
         for (int i = 0; i < 4; i++)
         {
             string? line = await Page.Locator(".line").First.GetAttributeAsync("d");
-            Data.Change("web-1", guest => guest with { Requests = guest.Requests + 5_000 });
+            Data.Change("web-1", guest => guest.Requests += 5_000);
             await Expect(Page.Locator(".line").First).Not.ToHaveAttributeAsync("d", line ?? "");
         }
 
@@ -79,7 +87,8 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
         await Page.GetByRole(AriaRole.Slider, new() { Name = "Moment in the chart" }).FocusAsync();
         await Page.Keyboard.PressAsync("ArrowLeft");
         await Expect(Page.Locator("#rates-span")).ToContainTextAsync("ago");
-        await Expect(Page.Locator("#rates-plot svg")).ToHaveAttributeAsync("aria-valuetext", new System.Text.RegularExpressions.Regex("web-1"));
+        await Expect(Page.Locator("#rates-plot svg")).ToHaveAttributeAsync(
+            "aria-valuetext", new System.Text.RegularExpressions.Regex("web-1"));
     }
 
     [Fact]
@@ -104,8 +113,8 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
         await map.FocusAsync();
         await Page.Keyboard.PressAsync("Home");
         await Page.Keyboard.PressAsync("ArrowRight");
-        await Expect(map).ToHaveAttributeAsync("aria-valuetext", "Slots 256\u2013511: 7 moves lately, 7 in all");
-        await Expect(Page.Locator("#heat-read")).ToHaveTextAsync("Slots 256\u2013511: 7 moves lately, 7 in all");
+        await Expect(map).ToHaveAttributeAsync("aria-valuetext", "Slots 256\u2013511: 7 moves lately, 7 since opened");
+        await Expect(Page.Locator("#heat-read")).ToHaveTextAsync("Slots 256\u2013511: 7 moves lately, 7 since opened");
 
         await map.HoverAsync(new() { Position = new Position { X = 2, Y = 2 } });
         await Expect(Page.Locator("#heat-read")).ToContainTextAsync("Slots 0\u2013255: 0 moves lately");
@@ -127,14 +136,15 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
         await Page.GetByRole(AriaRole.Button, new() { Name = "web-2", Exact = true }).ClickAsync();
         await Expect(Page.Locator("#table-guest")).ToHaveValueAsync("web-2");
         await Expect(Page.Locator("#heat-rows tr")).ToHaveCountAsync(0);
-        await Expect(Page.Locator("#table-facts")).ToContainTextAsync("Moves in all9");
-        await Expect(_dashboard.Row("guests", "build").GetByRole(AriaRole.Button, new() { Name = "build", Exact = true })).ToBeDisabledAsync();
+        await Expect(Page.Locator("#table-facts")).ToContainTextAsync("Total moves9");
+        await Expect(
+            _dashboard.Row("guests", "build").GetByRole(AriaRole.Button, new() { Name = "build", Exact = true })).ToBeDisabledAsync();
     }
 
     [Fact]
     public async Task Without_tables_the_page_says_so()
     {
-        Data.Guests = [ScriptedData.Guest("plain") with { HasTable = false, Coherent = false }];
+        Data.Guests = [ScriptedData.Guest("plain", ScriptedData.WithoutTable)];
         await Expect(Page.Locator("#table-missing")).ToContainTextAsync("No guest has a version table");
 
         // The browser writes down that the table which it asked for was gone.
@@ -146,9 +156,56 @@ public sealed class DashboardPageTests(Browser browser) : IAsyncLifetime
     public async Task The_shares_show_how_host_changes_are_noticed()
     {
         await Expect(_dashboard.Row("shares", "/srv/code")).ToContainTextAsync("fanotify");
-        await Expect(Page.Locator("#tile-delay")).ToHaveTextAsync("46\u00a0\u00b5s");
-        Data.Shares = [.. Data.Shares.Select(share => share with { HostWatch = Host.Coherence.HostWatching.WatchState.None, EventsLost = 2, DelayP99Ms = null })];
+        await Expect(_dashboard.Row("shares", "/srv/code")).ToContainTextAsync("46\u00a0\u00b5s");
+        Data.Shares = [new V1.Share { Directory = "/srv/code", HostWatch = V1.HostWatch.None, EventsLost = 2 }];
         await Expect(_dashboard.Row("shares", "/srv/code")).ToContainTextAsync("host changes are not seen");
-        await Expect(Page.Locator("#tile-delay-note")).ToHaveTextAsync("not watched");
     }
+
+    [Fact]
+    public async Task Latency_and_errors_are_those_since_the_page_was_opened()
+    {
+        Data.Change("web-1", guest => ScriptedData.AddRequests(guest, "LOOKUP", 1_000_000, TimeSpan.FromSeconds(1), ("EIO", 7)));
+        await Page.ReloadAsync();
+        await _dashboard.IsAsync("live");
+        await Expect(Page.Locator("#tile-errors")).ToHaveTextAsync("0");
+        await Expect(Page.Locator("#operations-empty")).ToBeVisibleAsync();
+
+        Data.Change("web-1", guest => ScriptedData.AddRequests(guest, "GETATTR", 100, TimeSpan.FromMicroseconds(20)));
+        Data.Change("web-2", guest =>
+        {
+            ScriptedData.AddRequests(guest, "LOOKUP", 98, TimeSpan.FromMicroseconds(5));
+            ScriptedData.AddRequests(guest, "WRITE", 2, TimeSpan.FromMilliseconds(500), ("ENOSPC", 2));
+        });
+        // Of a bucket that ends at 20 us and begins at 10, half of the requests and 99 of 100.
+        await Expect(_dashboard.Row("guests", "web-1")).ToContainTextAsync("15\u00a0\u00b5s");
+        await Expect(_dashboard.Row("guests", "web-1")).ToContainTextAsync("20\u00a0\u00b5s");
+        await Expect(Page.Locator("#tile-slowest-note")).ToHaveTextAsync("web-2");
+        await Expect(Page.Locator("#tile-slowest")).ToHaveTextAsync("350\u00a0ms");
+        await Expect(Page.Locator("#tile-errors")).ToHaveTextAsync("2");
+        await Expect(Page.Locator("#tile-errors-note")).ToHaveTextAsync("most: web-2");
+        await Expect(Page.Locator("#operation-rows tr").First).ToContainTextAsync("WRITE");
+        await Expect(_dashboard.Row("operations", "WRITE")).ToContainTextAsync("ENOSPC 2");
+        await Page.Locator("#operations-guest").SelectOptionAsync("web-1");
+        await Expect(Page.Locator("#operation-rows tr")).ToHaveCountAsync(1);
+        await Expect(_dashboard.Row("operations", "GETATTR")).ToContainTextAsync("100.0%");
+    }
+
+    [Fact]
+    public async Task Guests_are_ordered_as_asked()
+    {
+        await Expect(Page.Locator("#guest-rows tr").First).ToContainTextAsync("web-1");
+        Data.Change("build", guest => ScriptedData.AddRequests(guest, "READ", 10, TimeSpan.FromMilliseconds(5), ("EIO", 1)));
+        foreach (string order in (string[])["p99", "errors"])
+        {
+            await Page.Locator("#guest-order").SelectOptionAsync("");
+            await Expect(Page.Locator("#guest-rows tr").First).ToContainTextAsync("web-1");
+            await Page.Locator("#guest-order").SelectOptionAsync(order);
+            await Expect(Page.Locator("#guest-rows tr").First).ToContainTextAsync("build");
+        }
+    }
+
+    [Fact]
+    public async Task The_operators_questions_come_before_the_slots() => Assert.Equal(
+        ["guests", "stale", "operations", "requests", "shares", "table"],
+        await Page.EvaluateAsync<string[]>("[...document.querySelectorAll('main > section.card')].map(section => section.id)"));
 }

@@ -4,6 +4,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Coherency.Tests.Dashboard;
 
 /// <summary>Signing in with a browser, and what the policy of the page forbids there.</summary>
+[Trait("Category", "Browser")]
 [Collection(BrowserTests.Name)]
 public sealed class PolicyTests(Browser browser) : IAsyncLifetime
 {
@@ -38,7 +39,8 @@ public sealed class PolicyTests(Browser browser) : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("document.head.append(Object.assign(document.createElement('style'), { textContent: 'body { color: red }' }))", "style-src-elem")]
+    [InlineData(
+        "document.head.append(Object.assign(document.createElement('style'), { textContent: 'body { color: red }' }))", "style-src-elem")]
     [InlineData("document.body.setAttribute('style', 'color: red')", "style-src-attr")]
     [InlineData("fetch('http://127.0.0.1:1/').catch(() => {})", "connect-src")]
     [InlineData("document.body.append(Object.assign(new Image(), { src: 'http://127.0.0.1:1/x.png' }))", "img-src")]
@@ -47,7 +49,8 @@ public sealed class PolicyTests(Browser browser) : IAsyncLifetime
     {
         await using DashboardPage dashboard = await DashboardPage.OpenAsync(browser, _served);
         Task<string> violation = dashboard.Page.EvaluateAsync<string>(
-            "new Promise(resolve => document.addEventListener('securitypolicyviolation', event => resolve(event.effectiveDirective), { once: true }))");
+            "new Promise(resolve => document.addEventListener('securitypolicyviolation', event => resolve(event.effectiveDirective), { " +
+            "once: true }))");
         await dashboard.Page.EvaluateAsync($"() => {{ {change}; }}");
         Assert.Equal(directive, await violation.WaitAsync(TimeSpan.FromSeconds(20)));
     }

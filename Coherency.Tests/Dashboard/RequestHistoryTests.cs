@@ -1,4 +1,5 @@
-using Coherency.Daemon.Dashboard;
+using Coherency.Daemon.Reports;
+using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Dashboard;
 
@@ -8,8 +9,8 @@ public class RequestHistoryTests
     public void A_rate_is_what_was_added_in_a_second()
     {
         RequestHistory history = new(new ManualTime());
-        DashboardRates rates = Run(history, ("a", 100), ("a", 150), ("a", 350));
-        Assert.Equal([null, 50, 200], Assert.Single(rates.Guests).Rates);
+        V1.GetRequestRatesResponse rates = Run(history, ("a", 100), ("a", 150), ("a", 350));
+        Assert.Equal([-1, 50, 200], Assert.Single(rates.Guests).Rates);
     }
 
     [Fact]
@@ -17,7 +18,7 @@ public class RequestHistoryTests
     {
         RequestHistory history = new(new ManualTime());
         long sequence = Run(history, ("a", 0), ("a", 10)).Sequence;
-        history.Sample([ScriptedData.Guest("a") with { Requests = 40 }]);
+        history.Sample([KeyValuePair.Create("a", 40L)]);
         Assert.Equal([30], Assert.Single(history.Read(sequence).Guests).Rates);
         Assert.Empty(Assert.Single(history.Read(sequence + 1).Guests).Rates);
     }
@@ -30,7 +31,7 @@ public class RequestHistoryTests
     public void A_number_that_is_none_gets_all(long after)
     {
         RequestHistory history = new(new ManualTime());
-        history.Sample([ScriptedData.Guest("a")]);
+        history.Sample([KeyValuePair.Create("a", 0L)]);
         Assert.Equal(RequestHistory.Samples, Assert.Single(history.Read(after).Guests).Rates.Count);
     }
 
@@ -38,23 +39,23 @@ public class RequestHistoryTests
     public void A_counter_that_falls_is_no_negative_rate()
     {
         RequestHistory history = new(new ManualTime());
-        Assert.Equal([null, 0, 5], Assert.Single(Run(history, ("a", 100), ("a", 3), ("a", 8)).Guests).Rates);
+        Assert.Equal([-1, 0, 5], Assert.Single(Run(history, ("a", 100), ("a", 3), ("a", 8)).Guests).Rates);
     }
 
     [Fact]
     public void A_guest_that_goes_is_forgotten()
     {
         RequestHistory history = new(new ManualTime());
-        Assert.Equal("b", Assert.Single(Run(history, ("a", 1), ("b", 1)).Guests).Name);
+        Assert.Equal("b", Assert.Single(Run(history, ("a", 1), ("b", 1)).Guests).Guest);
     }
 
     /// <summary>Samples one guest each second and reads these samples.</summary>
-    private static DashboardRates Run(RequestHistory history, params (string Guest, long Requests)[] samples)
+    private static V1.GetRequestRatesResponse Run(RequestHistory history, params (string Guest, long Requests)[] samples)
     {
         long before = history.Read(0).Sequence;
         foreach ((string guest, long requests) in samples)
         {
-            history.Sample([ScriptedData.Guest(guest) with { Requests = requests }]);
+            history.Sample([KeyValuePair.Create(guest, requests)]);
         }
 
         return history.Read(before);

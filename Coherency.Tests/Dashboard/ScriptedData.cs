@@ -1,19 +1,24 @@
-using Coherency.Daemon.Dashboard;
-using Coherency.Host.Coherence.HostWatching;
-using Coherency.Host.Server;
+using Coherency.Daemon.Reports;
+using Coherency.Host.Server.Statistics;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Dashboard;
 
 /// <summary>A daemon that a test makes up: what it assigns, the page shows at its next question.</summary>
-internal sealed class ScriptedData : IDashboardData
+internal sealed class ScriptedData : IDaemonState
 {
     public const int Slots = 1 << 18;
 
+    /// <summary>A real table begins with any version too.</summary>
+    private const ulong FirstVersion = 7_453_822;
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, long[]> _moves = [];
+    private readonly Dictionary<string, ulong[]> _versions = [];
 
     /// <summary>Replaced as a whole, never changed.</summary>
-    public IReadOnlyList<DashboardGuest> Guests
+    public IReadOnlyList<V1.Guest> Guests
     {
         get;
         set
@@ -26,62 +31,124 @@ internal sealed class ScriptedData : IDashboardData
     }
     =
     [
-        Guest("web-1") with { Requests = 1_204_311, Inodes = 48_211, HitRatio = 0.9973 },
-        Guest("web-2") with { Requests = 903_127, Inodes = 47_902 },
-        Guest("build") with { Requests = 7_310_442, Coherent = false, HasTable = false, Cache = CacheMode.Auto, HeartbeatAgeMs = null, Inodes = 112_480 },
-        Guest("spare") with { State = DashboardGuestState.Listening, Coherent = false, FuseVersion = "", ConnectedAt = null, HeartbeatAgeMs = null },
+        Guest("web-1", guest =>
+        {
+            guest.Requests = 1_204_311;
+            guest.HeldEntries = 48_211;
+            guest.HitRatio = 0.9973;
+        }),
+        Guest("web-2", guest =>
+        {
+            guest.Requests = 903_127;
+            guest.HeldEntries = 47_902;
+        }),
+        Guest("build", guest =>
+        {
+            guest.Requests = 7_310_442;
+            guest.HeldEntries = 112_480;
+            guest.Cache = V1.CacheMode.Auto;
+            WithoutTable(guest);
+        }),
+        Guest("spare", guest =>
+        {
+            guest.State = V1.GuestState.Listening;
+            guest.FuseVersion = "";
+            guest.ConnectedAt = null;
+            guest.HeartbeatAge = null;
+            guest.Coherent = false;
+        }),
     ];
 
-    public IReadOnlyList<DashboardShare> Shares { get; set; } =
+    public IReadOnlyList<V1.Share> Shares { get; set; } =
     [
         new()
         {
             Directory = "/srv/code",
             Tag = "code",
-            HostWatch = WatchState.Fanotify,
-            DelayMedianMs = 0.007,
-            DelayP99Ms = 0.046,
+            HostWatch = V1.HostWatch.Fanotify,
+            WatchDelayMedian = Duration.FromTimeSpan(TimeSpan.FromMicroseconds(7)),
+            WatchDelayP99 = Duration.FromTimeSpan(TimeSpan.FromMicroseconds(46)),
             HostChanges = 18_204,
             Inodes = 208_593,
             Descriptors = 1_204,
         },
     ];
 
-    public IReadOnlyList<DashboardStaleEntry> Stale { get; set; } = [];
+    public IReadOnlyList<V1.StaleEntry> Stale { get; set; } = [];
 
-    public static DashboardGuest Guest(string name) => new()
+    /// <summary>As a daemon that does not record what guests hold.</summary>
+    public bool RefusesStale { get; set; }
+
+    public static V1.Guest Guest(string name, Action<V1.Guest>? change = null)
     {
-        Name = name,
-        Kind = DashboardGuestKind.Vm,
-        State = DashboardGuestState.Mounted,
-        Share = "/srv/code",
-        Socket = $"/run/vm/{name}.sock",
-        Cache = CacheMode.Coherent,
-        Coherent = true,
-        HasTable = true,
-        FuseVersion = "7.38",
-        Requests = 0,
-        Inodes = 0,
-        HeartbeatAgeMs = 42,
-        HeartbeatBoundMs = 1000,
-        ConnectedAt = DateTimeOffset.UtcNow.AddMinutes(-754),
-    };
+        V1.Guest guest = new()
+        {
+            Name = name,
+            Kind = V1.GuestKind.Vm,
+            State = V1.GuestState.Mounted,
+            Share = "/srv/code",
+            Socket = $"/run/vm/{name}.sock",
+            Cache = V1.CacheMode.Coherent,
+            Coherent = true,
+            FuseVersion = "7.38",
+            HeartbeatAge = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(42)),
+            HeartbeatBound = Duration.FromTimeSpan(TimeSpan.FromSeconds(1)),
+            ConnectedAt = Timestamp.FromDateTimeOffset(DateTimeOffset.UtcNow.AddMinutes(-754)),
+        };
+        change?.Invoke(guest);
+        return guest;
+    }
 
-    public static DashboardStaleEntry Entry(string guest, string path, DashboardActor actor) => new()
+    public static void WithoutTable(V1.Guest guest)
     {
-        Guest = guest,
-        Path = path,
-        NodeId = "1",
-        Kind = DashboardEntryKind.Attributes,
-        Since = DateTimeOffset.UtcNow.AddSeconds(-75),
-        Cause = new DashboardCause("SETATTR", actor, DateTimeOffset.UtcNow.AddSeconds(-75), path),
-    };
+        guest.Coherent = false;
+        guest.HeartbeatAge = null;
+        guest.HeartbeatBound = null;
+    }
 
-    public void Change(string guest, Func<DashboardGuest, DashboardGuest> change)
+    public static V1.StaleEntry Entry(string guest, string path, V1.Actor? actor, Action<V1.StaleEntry>? change = null)
+    {
+        Timestamp at = Timestamp.FromDateTimeOffset(DateTimeOffset.UtcNow.AddSeconds(-75));
+        V1.StaleEntry entry = new()
+        {
+            Guest = guest,
+            Path = path,
+            NodeId = 1,
+            Kind = V1.EntryKind.Attributes,
+            Since = at,
+            Cause = new V1.Cause { Operation = "SETATTR", Actor = actor, At = at, Path = path },
+        };
+        change?.Invoke(entry);
+        return entry;
+    }
+
+    /// <summary>Adds requests of an operation that took so long each, of which some failed.</summary>
+    public static void AddRequests(
+        V1.Guest guest, string operation, int requests, TimeSpan each, params IEnumerable<(string Error, int Count)> errors)
+    {
+        V1.Operation? added = guest.Operations.FirstOrDefault(one => one.Name == operation);
+        if (added is null)
+        {
+            added = new V1.Operation { Name = operation, Durations = { new ulong[DurationBuckets.Count] } };
+            guest.Operations.Add(added);
+        }
+
+        added.Requests += (ulong)requests;
+        added.Durations[DurationBuckets.IndexOf((long)each.TotalNanoseconds)] += (ulong)requests;
+        added.TotalSeconds += requests * each.TotalSeconds;
+        guest.Requests += (ulong)requests;
+        foreach ((string error, int count) in errors)
+        {
+            added.Errors.Add(new V1.OperationError { Name = error, Count = (ulong)count });
+            guest.FailedRequests += (ulong)count;
+        }
+    }
+
+    public void Change(string guest, Action<V1.Guest> change)
     {
         lock (_lock)
         {
-            Guests = [.. Guests.Select(one => one.Name == guest ? change(one) : one)];
+            Guests = [.. Guests.Select(one => one.Name == guest ? Changed(one, change) : one)];
         }
     }
 
@@ -90,70 +157,94 @@ internal sealed class ScriptedData : IDashboardData
     {
         lock (_lock)
         {
-            MovesOf(guest)[slot] += times;
+            VersionsOf(guest)[slot] += (ulong)times;
         }
     }
 
-    public IReadOnlyList<DashboardShare> ListShares() => Shares;
+    public V1.ListSharesResponse ListShares() => new() { Shares = { Shares } };
 
-    public Task<IReadOnlyList<DashboardGuest>> ListGuestsAsync(bool countStale, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<DashboardGuest>>(
-        countStale ? [.. Guests.Select(guest => guest with { StaleEntries = Stale.Count(entry => entry.Guest == guest.Name) })] : Guests);
-
-    public Task<DashboardTable?> FindTableAsync(string guest, int buckets, CancellationToken cancellation) => Task.FromResult(FindTable(guest, buckets));
-
-    public Task<DashboardStalePage?> FindStaleAsync(string? guest, string? after, int most, CancellationToken cancellation) =>
-        Task.FromResult(FindStale(guest, after, most));
-
-    private DashboardTable? FindTable(string guest, int buckets)
+    public Task<V1.ListGuestsResponse> ListGuestsAsync(V1.ListGuestsRequest request, CancellationToken cancellation)
     {
-        if (Guests.FirstOrDefault(one => one.Name == guest) is not { HasTable: true } known)
+        V1.ListGuestsResponse response = new() { At = Now() };
+        response.DurationBoundsSeconds.AddRange(DurationBuckets.Bounds.ToArray().Select(bound => bound / 1e9));
+        response.Guests.AddRange(
+            Guests.Select(guest => Changed(guest, one => one.StaleEntries = (ulong)Stale.Count(entry => entry.Guest == one.Name))));
+        return Task.FromResult(response);
+    }
+
+    public IEnumerable<KeyValuePair<string, long>> CountRequests() =>
+        Guests.Select(guest => KeyValuePair.Create(guest.Name, (long)guest.Requests));
+
+    public Task<V1.GetTableResponse> GetTableAsync(V1.GetTableRequest request, CancellationToken cancellation)
+    {
+        V1.Guest? guest = Guests.FirstOrDefault(one => one.Name == request.Guest);
+        if (guest?.HeartbeatBound is null || request.HeatBuckets > Slots)
         {
-            return null;
+            throw Refuse(guest is null ? StatusCode.NotFound : StatusCode.InvalidArgument);
         }
 
-        long[] heat;
-        lock (_lock)
+        V1.GetTableResponse table = new()
         {
-            heat = [.. MovesOf(guest).Chunk(Slots / buckets).Select(run => run.Sum())];
-        }
-
-        return new DashboardTable
-        {
-            Guest = guest,
             Slots = Slots,
-            Moves = heat.Sum(),
             MovesPerSecond = 214.3,
             SlotsInChange = 2,
-            Epoch = "3",
-            HeartbeatAgeMs = known.HeartbeatAgeMs ?? 0,
-            HeartbeatBoundMs = known.HeartbeatBoundMs ?? 0,
+            Epoch = 3,
+            HeartbeatAge = guest.HeartbeatAge ?? new Duration(),
+            HeartbeatBound = guest.HeartbeatBound,
             OccupiedSlots = 71_233,
             HeldEntries = 98_420,
             ExpectedFalseStalePerSecond = 0.4,
-            Heat = heat,
         };
+        lock (_lock)
+        {
+            ulong[] versions = VersionsOf(request.Guest);
+            table.Moves = Sum(versions) - (Slots * FirstVersion);
+            table.Heat.AddRange(versions.Chunk(Slots / (int)request.HeatBuckets).Select(Sum));
+        }
+
+        return Task.FromResult(table);
     }
 
-    private DashboardStalePage? FindStale(string? guest, string? after, int most)
+    public Task<V1.ListStaleEntriesResponse> ListStaleAsync(V1.ListStaleEntriesRequest request, CancellationToken cancellation)
     {
         int first = 0;
-        if ((guest is not null && Guests.All(one => one.Name != guest)) || (after is not null && !int.TryParse(after, out first)))
+        if (request.Guest.Length > 0 && Guests.All(one => one.Name != request.Guest))
         {
-            return null;
+            throw Refuse(StatusCode.NotFound);
         }
 
-        DashboardStaleEntry[] all = [.. Stale.Where(entry => guest is null || entry.Guest == guest)];
-        string next = first + most < all.Length ? $"{first + most}" : "";
-        return new DashboardStalePage([.. all.Skip(first).Take(most)], next, DateTimeOffset.UtcNow);
+        if (RefusesStale || (request.PageToken.Length > 0 && !int.TryParse(request.PageToken, out first)))
+        {
+            throw Refuse(StatusCode.InvalidArgument);
+        }
+
+        V1.StaleEntry[] all = [.. Stale.Where(entry => request.Guest.Length == 0 || entry.Guest == request.Guest)];
+        int next = first + (int)request.PageSize;
+        V1.ListStaleEntriesResponse response = new() { NextPageToken = next < all.Length ? $"{next}" : "", At = Now() };
+        response.Entries.AddRange(all.Skip(first).Take((int)request.PageSize));
+        return Task.FromResult(response);
     }
 
-    private long[] MovesOf(string guest)
+    private static V1.Guest Changed(V1.Guest guest, Action<V1.Guest> change)
     {
-        if (!_moves.TryGetValue(guest, out long[]? moves))
+        V1.Guest changed = guest.Clone();
+        change(changed);
+        return changed;
+    }
+
+    private static Timestamp Now() => Timestamp.FromDateTime(DateTime.UtcNow);
+
+    private static RpcException Refuse(StatusCode code) => new(new Status(code, "this is refused"));
+
+    private static ulong Sum(ulong[] versions) => versions.Aggregate(0UL, (sum, version) => sum + version);
+
+    private ulong[] VersionsOf(string guest)
+    {
+        if (!_versions.TryGetValue(guest, out ulong[]? versions))
         {
-            _moves[guest] = moves = new long[Slots];
+            _versions[guest] = versions = [.. Enumerable.Repeat(FirstVersion, Slots)];
         }
 
-        return moves;
+        return versions;
     }
 }

@@ -1,17 +1,17 @@
 using System.Net;
 using Coherency.Daemon.Dashboard;
-using Coherency.Daemon.Hosting;
-using Microsoft.Extensions.Logging;
+using Coherency.Daemon.Hosting.Web;
+using Coherency.Daemon.Reports;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Coherency.Tests.Dashboard;
 
 /// <summary>A dashboard of a made-up daemon on a free port; it can end and start again on the same one.</summary>
 internal sealed class ServedDashboard : IAsyncDisposable
 {
-    private static readonly LogSettings Quiet = new(LogLevel.Warning, LogFormat.Text);
-
     private readonly RequestHistory _history;
-    private DashboardServer? _server;
+    private WebApplication? _server;
 
     private ServedDashboard(ScriptedData data, RequestHistory history)
     {
@@ -22,16 +22,16 @@ internal sealed class ServedDashboard : IAsyncDisposable
     public ScriptedData Data { get; }
 
     /// <summary>With the token.</summary>
-    public Uri Address => _server!.Address;
+    public Uri Address => _server!.Services.GetRequiredService<DashboardAccess>().Address;
 
     public Uri Origin => new(Address.GetLeftPart(UriPartial.Authority));
 
     public static Task<ServedDashboard> StartAsync() => StartAsync(new ScriptedData(), new RequestHistory(TimeProvider.System));
 
-    public static async Task<ServedDashboard> StartAsync(ScriptedData data, RequestHistory history)
+    public static async Task<ServedDashboard> StartAsync(ScriptedData data, RequestHistory history, int port = 0)
     {
         ServedDashboard served = new(data, history);
-        await served.ListenAsync(0);
+        await served.ListenAsync(port);
         return served;
     }
 
@@ -42,6 +42,17 @@ internal sealed class ServedDashboard : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _server!.DisposeAsync();
 
-    private async Task ListenAsync(int port) =>
-        _server = await DashboardServer.StartAsync(new IPEndPoint(IPAddress.Loopback, port), Data, _history, Quiet, CancellationToken.None);
+    private async Task ListenAsync(int port)
+    {
+        WebApplicationBuilder builder = WebServer.CreateBuilder();
+        builder.Services.AddSingleton<IDaemonState>(Data);
+        builder.Services.AddSingleton(_history);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddHostedService<HistorySampler>();
+        builder.AddDashboard(new IPEndPoint(IPAddress.Loopback, port));
+        _server = builder.Build();
+        _server.UseListeners();
+        _server.MapDashboard();
+        await _server.StartAsync();
+    }
 }

@@ -1,14 +1,17 @@
+using System.Diagnostics;
 using Coherency.Daemon.Dashboard;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
+using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Tests.Dashboard;
 
 /// <summary>Stale entries on the page: which, since when, and by whom.</summary>
+[Trait("Category", "Browser")]
 [Collection(BrowserTests.Name)]
 public sealed class StaleEntryTests(Browser browser) : IAsyncLifetime
 {
-    private static readonly DashboardActor Web2 = new(DashboardActorKind.Guest, "web-2");
+    private static readonly V1.Actor Web2 = new() { Guest = "web-2" };
 
     private ServedDashboard _served = null!;
     private DashboardPage _dashboard = null!;
@@ -41,7 +44,7 @@ public sealed class StaleEntryTests(Browser browser) : IAsyncLifetime
             await Expect(Rows).ToContainTextAsync(text);
         }
 
-        await Expect(Page.Locator("#tile-stale-note")).ToHaveTextAsync("none is believed");
+        await Expect(Page.Locator("#tile-stale-note")).ToHaveTextAsync("asked for again before use");
         _served.Data.Stale = [];
         await Expect(Rows).ToHaveCountAsync(0);
     }
@@ -49,16 +52,15 @@ public sealed class StaleEntryTests(Browser browser) : IAsyncLifetime
     [Fact]
     public async Task Causes_say_no_more_than_is_known()
     {
-        DateTimeOffset at = DateTimeOffset.UtcNow;
         _served.Data.Stale =
         [
-            ScriptedData.Entry("web-1", "by-git", new DashboardActor(DashboardActorKind.Host, "git", 4711)),
-            ScriptedData.Entry("web-1", "by-somebody", new DashboardActor(DashboardActorKind.Host)),
-            ScriptedData.Entry("web-1", "forgotten", Web2) with { Cause = new DashboardCause("", new DashboardActor(DashboardActorKind.Unknown), at) },
-            ScriptedData.Entry("web-1", "neighbour", Web2) with { FalseSharing = true },
-            ScriptedData.Entry("web-1", "by-inotify", new DashboardActor(DashboardActorKind.Unknown)),
-            ScriptedData.Entry("web-1", "by-admin", new DashboardActor(DashboardActorKind.Administration, "root")),
-            ScriptedData.Entry("web-1", "by-daemon", new DashboardActor(DashboardActorKind.Daemon, "events of the host were lost")),
+            ScriptedData.Entry("web-1", "by-git", new V1.Actor { Host = new V1.HostProcess { Pid = 4711, Command = "git" } }),
+            ScriptedData.Entry("web-1", "by-somebody", new V1.Actor { Host = new V1.HostProcess() }),
+            ScriptedData.Entry("web-1", "forgotten", null, entry => entry.Cause = new V1.Cause()),
+            ScriptedData.Entry("web-1", "neighbour", Web2, entry => entry.FalseSharing = true),
+            ScriptedData.Entry("web-1", "by-inotify", null),
+            ScriptedData.Entry("web-1", "by-admin", new V1.Actor { Admin = "root" }),
+            ScriptedData.Entry("web-1", "by-daemon", new V1.Actor { Daemon = "events of the host were lost" }),
         ];
         await Expect(Rows).ToContainTextAsync(
         [
@@ -89,14 +91,31 @@ public sealed class StaleEntryTests(Browser browser) : IAsyncLifetime
     [Fact]
     public async Task Many_entries_come_in_pages()
     {
-        _served.Data.Stale = [.. Enumerable.Range(0, 70).Select(i => ScriptedData.Entry("web-1", $"file-{i}", Web2) with { NodeId = $"{i}" })];
+        IEnumerable<int> files = Enumerable.Range(0, DashboardEndpoints.StalePageEntries + 6);
+        _served.Data.Stale = [.. files.Select(i => ScriptedData.Entry("web-1", $"file-{i}", Web2, entry => entry.NodeId = (ulong)i))];
         await Expect(Rows).ToHaveCountAsync(DashboardEndpoints.StalePageEntries);
         await Page.GetByRole(AriaRole.Button, new() { Name = "Next page" }).ClickAsync();
-        await Expect(Rows).ToHaveCountAsync(20);
-        await Expect(Rows.First).ToContainTextAsync("file-50");
+        await Expect(Rows).ToHaveCountAsync(6);
+        await Expect(Rows.First).ToContainTextAsync($"file-{DashboardEndpoints.StalePageEntries}");
         await Expect(Page.Locator("#stale-page")).ToHaveTextAsync("Page 2");
         await Page.GetByRole(AriaRole.Button, new() { Name = "First page" }).ClickAsync();
         await Expect(Rows.First).ToContainTextAsync("file-0");
+    }
+
+    [Fact]
+    public async Task A_list_that_is_refused_says_why_and_is_not_asked_for_without_a_pause()
+    {
+        _served.Data.RefusesStale = true;
+        await Expect(Page.Locator("#stale-empty")).ToHaveTextAsync("this is refused");
+        int before = _dashboard.CountQuestions();
+        Stopwatch passed = Stopwatch.StartNew();
+        _served.Data.RefusesStale = false;
+        await Expect(Page.Locator("#stale-empty")).ToHaveTextAsync("Nothing that a guest holds is stale.");
+        // A round of five questions each second, not as many as the browser can send.
+        int questions = _dashboard.CountQuestions() - before;
+        Assert.InRange(questions, 1, 5 * (passed.Elapsed.TotalSeconds + 2));
+        Assert.All(_dashboard.Errors, error => Assert.Contains("400", error, StringComparison.Ordinal));
+        _dashboard.Errors.Clear();
     }
 
     [Fact]

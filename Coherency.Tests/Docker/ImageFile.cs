@@ -26,7 +26,8 @@ internal sealed partial class ImageFile
     public IEnumerable<string> Commands => Of("RUN").Where(command => !command.StartsWith("apt-get", StringComparison.Ordinal));
 
     /// <summary>What is copied out of the stage that builds: from where, to where.</summary>
-    public IEnumerable<(string From, string To)> Copies => Of("COPY").Select(arguments => arguments.Split(' ')).Select(words => (words[1], words[2]));
+    public IEnumerable<(string From, string To)> Copies =>
+        Of("COPY").Select(arguments => arguments.Split(' ')).Select(words => (words[1], words[2]));
 
     public IEnumerable<string> Environment => Of("ENV");
 
@@ -37,7 +38,8 @@ internal sealed partial class ImageFile
 
     public IEnumerable<string> HealthCheck => Words(Of("HEALTHCHECK").Single().Split(" CMD ")[1]);
 
-    private IEnumerable<string> Of(string name) => _instructions.Where(instruction => instruction.Name == name).Select(instruction => instruction.Arguments);
+    private IEnumerable<string> Of(string name) =>
+        _instructions.Where(instruction => instruction.Name == name).Select(instruction => instruction.Arguments);
 
     private static string[] Words(string json) => JsonSerializer.Deserialize<string[]>(json)!;
 

@@ -1,3 +1,5 @@
+using Coherency.Tests.Published;
+
 namespace Coherency.Tests.Docker;
 
 /// <summary>The image's file system, made as docker/Dockerfile says, without an engine; gone when disposed.</summary>
@@ -33,7 +35,8 @@ internal sealed class ImageRoot : IDisposable
     /// </summary>
     public IEnumerable<string> Enter(IEnumerable<string> command) =>
     [
-        "--mount", "/bin/sh", "-c", "root=$1; user=$2; shift 2; mount -t proc proc $root/proc && exec chroot --userspec=$user $root /usr/bin/env -i \"$@\"",
+        "--mount", "/bin/sh", "-c",
+        "root=$1; user=$2; shift 2; mount -t proc proc $root/proc && exec chroot --userspec=$user $root /usr/bin/env -i \"$@\"",
         "sh", Directory, _image.User, .. _image.Environment, .. command,
     ];
 

@@ -1,10 +1,13 @@
 using Coherency.Core.Fuse;
 using Coherency.Guest;
 using Coherency.Tests.Daemon;
+using Coherency.Tests.Published;
 
 namespace Coherency.Tests.Docker;
 
 /// <summary>The image's files are enough for its entry point, and its health check tells whether the daemon lives. Needs root.</summary>
+[Trait("Category", "Slow")]
+[Trait("Category", "Root")]
 [Collection(PublishedTests.Name)]
 public sealed class ImageTests(PublishedDaemon published) : IDisposable
 {

@@ -26,7 +26,9 @@ public sealed partial class ShownMetricsTests
     [Fact]
     public void The_names_are_really_found()
     {
-        Assert.Equal(["coherency_a_total", "dotnet_b"], NamesIn("sum by (coherency_guest) (rate(coherency_a_total{coherency_x=\"y\"}[5m])) / dotnet_b"));
+        Assert.Equal(
+            ["coherency_a_total", "dotnet_b"],
+            NamesIn("sum by (coherency_guest) (rate(coherency_a_total{coherency_x=\"y\"}[5m])) / dotnet_b"));
         Assert.Equal(["coherency_inodes"], NamesIn("label_values(coherency_inodes, coherency_share)"));
     }
 
@@ -45,7 +47,8 @@ public sealed partial class ShownMetricsTests
         string rules = Path.GetTempFileName();
         IEnumerable<string> expressions = Dashboard().Where(expression => !expression.StartsWith("label_values", StringComparison.Ordinal));
         File.WriteAllText(rules, "groups:\n- name: dashboard\n  rules:\n" + string.Concat(expressions.Select((expression, index) =>
-            $"  - record: panel_{index}\n    expr: {JsonSerializer.Serialize(expression.Replace("$__rate_interval", "1m", StringComparison.Ordinal))}\n")));
+            $"  - record: panel_{index}\n    expr: " +
+            $"{JsonSerializer.Serialize(expression.Replace("$__rate_interval", "1m", StringComparison.Ordinal))}\n")));
         ChildResult check = ChildProcess.Run("promtool", ["check", "rules", rules]);
         File.Delete(rules);
         Assert.True(check.ExitCode == 0, check.Output + check.Errors);
@@ -62,7 +65,8 @@ public sealed partial class ShownMetricsTests
         File.WriteAllText(Path.Combine(bed.Share, "by the host"), "text");
         string[] names = [];
         Assert.True(
-            SpinWait.SpinUntil(() => (names = [.. new MetricsText(bed.Scrape()).Names]).Contains("coherency_watcher_delay_seconds_bucket"), Patience),
+            SpinWait.SpinUntil(
+                () => (names = [.. new MetricsText(bed.Scrape()).Names]).Contains("coherency_watcher_delay_seconds_bucket"), Patience),
             "nothing was noticed");
         return [.. names];
     }
@@ -99,7 +103,8 @@ public sealed partial class ShownMetricsTests
     }
 
     /// <summary>Names of metrics: not those of labels, which have the same beginning.</summary>
-    private static IEnumerable<string> NamesIn(string expression) => Name().Matches(Labels().Replace(expression, "")).Select(match => match.Value);
+    private static IEnumerable<string> NamesIn(string expression) =>
+        Name().Matches(Labels().Replace(expression, "")).Select(match => match.Value);
 
     private static string InDocker(string path) => Path.Combine(Repository.Root, "docker", path);
 

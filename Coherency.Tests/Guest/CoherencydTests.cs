@@ -1,23 +1,34 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Guest;
-using Coherency.Guest.Daemons;
 using Coherency.Guest.Files;
 using Coherency.Guest.Fuse;
 using Coherency.Guest.VhostUser;
+using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Guest;
 
-/// <summary>The same guest drives our own daemon as its users start it, and what no peer does.</summary>
-public sealed class CoherencydTests : GuestScenarios
-{
-    private static readonly string Command =
-        $"dotnet {Path.Combine(AppContext.BaseDirectory, "coherencyd.dll")} serve --shared-dir {{dir}} --guest test={{socket}} --cache auto";
+/// <summary>What the build leaves.</summary>
+public sealed class CoherencydTests() : CoherencydScenarios(DaemonProgram.Built);
 
-    protected override IDisposable StartDaemon(string socketPath) => DaemonProcess.Start(Command, socketPath, Share);
+/// <summary>The same guest drives our own daemon as its users start it, and what no peer does.</summary>
+public abstract class CoherencydScenarios(DaemonProgram program) : GuestScenarios
+{
+    protected override IDisposable StartDaemon(string socketPath) => DaemonProcess.Start(
+        $"{string.Join(' ', program.Command)} serve --shared-dir {{dir}} --guest test={{socket}} --cache auto", socketPath, Share);
 
     [Fact]
     public void A_lock_in_one_guest_excludes_the_other() => CheckThatALockExcludesTheOtherGuest();
+
+    [Fact]
+    public void A_guest_that_was_killed_says_no_goodbye()
+    {
+        VirtioFsGuest guest = ConnectGuest();
+        guest.Kill();
+        guest.Dispose();
+        using VirtioFsGuest again = ConnectGuest();
+        Assert.Empty(again.Files.List("/"));
+    }
 
     [Fact]
     public async Task A_waiting_lock_holds_up_nobody_and_comes_in_the_end()

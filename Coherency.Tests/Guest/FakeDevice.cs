@@ -25,7 +25,8 @@ internal sealed class FakeDevice(GuestRam memory, RawVirtqueue ring, ushort star
     public void AskForKickAt(ushort index) => BinaryPrimitives.WriteUInt16LittleEndian(ring.Used.Span[^2..], index);
 
     /// <summary>Sets VRING_USED_F_NO_NOTIFY or clears it.</summary>
-    public void WantNoKicks(bool none) => BinaryPrimitives.WriteUInt16LittleEndian(ring.Used.Span, none ? VringFlags.VRING_USED_F_NO_NOTIFY : (ushort)0);
+    public void WantNoKicks(bool none) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(ring.Used.Span, none ? VringFlags.VRING_USED_F_NO_NOTIFY : (ushort)0);
 
     /// <summary>Takes all available chains and returns them answered, in order.</summary>
     public void Serve()

@@ -190,7 +190,14 @@ public abstract class GuestScenarios : IDisposable
         using GuestFile source = guest.Files.Open("/source");
         using GuestFile target = guest.Files.CreateFile("/target");
         long copied = guest.Fuse.CopyFileRange(
-            new fuse_copy_file_range_in { fh_in = source.Handle.Value, off_in = 6, nodeid_out = target.Node.Value, fh_out = target.Handle.Value, len = 5 },
+            new fuse_copy_file_range_in
+            {
+                fh_in = source.Handle.Value,
+                off_in = 6,
+                nodeid_out = target.Node.Value,
+                fh_out = target.Handle.Value,
+                len = 5,
+            },
             source.Node);
         Assert.Equal(5, copied);
         Assert.Equal("world", File.ReadAllText(HostPath("/target")));

@@ -1,4 +1,3 @@
-using Coherency.Guest.Daemons;
 
 namespace Coherency.Tests.Guest;
 
@@ -6,7 +5,7 @@ namespace Coherency.Tests.Guest;
 public sealed class CVirtiofsdTests : GuestScenarios
 {
     protected override IDisposable StartDaemon(string socketPath) =>
-        DaemonProcess.Start(PeerDaemons.CVirtiofsdCommand, socketPath, Share);
+        DaemonProcess.Start(PeerDaemons.CVirtiofsdCommand(), socketPath, Share);
 
     [Fact]
     public void A_lock_in_one_guest_excludes_the_other() => CheckThatALockExcludesTheOtherGuest();

@@ -39,7 +39,8 @@ internal sealed class SampleBefore(VersionTableReader table) : CachingRule
 {
     public override object? BeforeRequest(SlotKey slot) => table.Sample(slot);
 
-    public override object? AfterReply(SlotKey slot, object? before, ulong validSeconds) => before is VersionSample { Counts: true } ? before : null;
+    public override object? AfterReply(SlotKey slot, object? before, ulong validSeconds) =>
+        before is VersionSample { Counts: true } ? before : null;
 
     public override bool MayUse(SlotKey slot, object kept) => table.IsCurrent(slot, (VersionSample)kept);
 }

@@ -10,6 +10,9 @@ namespace Coherency.Tests.Histories;
 /// </summary>
 internal sealed class GuestHistoryLog
 {
+    /// <summary>Its name in its parent and its own dot, where subdirectories are counted.</summary>
+    private const ulong LinksOfEmptyDirectory = 2;
+
     private readonly Dictionary<string, CheckedObject> _objects = [];
     private readonly List<Step> _steps = [];
     private readonly HashSet<Operation> _operations = [];
@@ -75,7 +78,8 @@ internal sealed class GuestHistoryLog
             known = new CheckedObject(name, kind switch
             {
                 "pair" => NamePair.BothAbsent,
-                "size" => Register.Holding(0),
+                "size" or "record" or "owner" or "time" => Register.Holding(0),
+                "links" => Register.Holding(LinksOfEmptyDirectory),
                 "mode" or "mtime" => Register.Unknown,
                 _ => throw new FormatException($"nothing of a history: {kind}"),
             });
@@ -89,6 +93,13 @@ internal sealed class GuestHistoryLog
     {
         "read" => new ReadValue(numbers[0]),
         "write" => new WriteValue(numbers[0]),
+        "more" => new CountUp(),
+        "fewer" => new CountDown(),
+        "reached" => new ReachValue(numbers[0]),
+        "allows" => new ReadBits(numbers[0], true),
+        "denies" => new ReadBits(numbers[0], false),
+        "is" => new CompareValue(numbers[0], true),
+        "is-not" => new CompareValue(numbers[0], false),
         "find" => new FindName((int)numbers[0], numbers[1]),
         "exists" => new SeeName((int)numbers[0], true, "listed, or a change refused"),
         "absent" => new SeeName((int)numbers[0], false, "not listed, or a change refused"),

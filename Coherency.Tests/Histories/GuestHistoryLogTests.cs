@@ -42,5 +42,21 @@ public sealed class GuestHistoryLogTests
         Assert.Single(Parse($"{log}\n100 101 pair 0 find 1 8", "").FindViolations());
     }
 
+    [Theory]
+    [InlineData("links 0", "more 1", "read 3", "read 2")]
+    [InlineData("links 0", "fewer 1", "read 1", "read 2")]
+    [InlineData("time 0", "reached 7", "reached 7", "reached 6")]
+    [InlineData("mode 0", "write 4", "allows 4", "denies 4")]
+    [InlineData("mode 0", "write 2", "denies 4", "allows 4")]
+    [InlineData("owner 0", "write 1000", "is 1000", "is-not 1000")]
+    [InlineData("owner 0", "write 1001", "is-not 1000", "is 1000")]
+    [InlineData("record 0", "write 5", "read 5", "read 0")]
+    public void What_a_condition_excludes_is_a_violation(string what, string change, string right, string wrong)
+    {
+        string log = $"0 1 {what} {change}\n2 3 {what} {right}";
+        Assert.Empty(Parse(log, "").FindViolations());
+        Assert.Single(Parse($"{log}\n4 5 {what} {wrong}", "").FindViolations());
+    }
+
     private static History Parse(string first, string second) => GuestHistoryLog.Parse(Clock + first, second).History;
 }

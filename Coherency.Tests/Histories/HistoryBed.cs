@@ -21,7 +21,7 @@ internal sealed class HistoryBed : IDisposable
     public HistoryBed(HistorySettings settings)
     {
         DirectoryInfo shared = _work.CreateSubdirectory("shared");
-        foreach (string directory in SharedTree.Directories)
+        foreach (string directory in SharedTree.Directories.Concat(SharedTree.YardNames))
         {
             shared.CreateSubdirectory(directory);
         }
@@ -32,7 +32,8 @@ internal sealed class HistoryBed : IDisposable
             SharedDir = shared.FullName,
             Cache = settings.Cache,
             TableDir = _work.FullName,
-            Guests = [.. Enumerable.Range(0, settings.Guests).Select(guest => new GuestConfiguration { Name = $"{guest}", Socket = InWork($"{guest}.sock") })],
+            Guests = [.. Enumerable.Range(0, settings.Guests)
+                .Select(guest => new GuestConfiguration { Name = $"{guest}", Socket = InWork($"{guest}.sock") })],
         };
         _server = new GuestServer(new ServeConfiguration { Shares = [_share] }, NullLoggerFactory.Instance);
     }

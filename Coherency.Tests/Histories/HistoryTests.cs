@@ -64,6 +64,11 @@ public sealed class HistoryTests(ITestOutputHelper output)
     public void Guests_that_sample_after_the_reply_are_found_out() => AssertFoundOut(
         CacheMode.Coherent, static (guest, table) => new SimpleCache(guest, table, reader => new SampleAfter(reader)));
 
+    [Fact]
+    public void Guests_that_believe_what_they_have_changed_themselves_are_found_out() => AssertFoundOut(
+        CacheMode.Coherent, static (guest, table) => new SimpleCache(
+            guest, table, reader => new SampleBefore(reader), forgetsAfterChange: false));
+
     private static HistorySettings Control(int seed, CacheMode cache, Func<VirtioFsGuest, string, ITreeClient> connect) =>
         new() { Seed = seed, Operations = OperationsOfControl, ThreadsPerGuest = 1, Cache = cache, Connect = connect };
 
@@ -100,5 +105,6 @@ public sealed class HistoryTests(ITestOutputHelper output)
         return run;
     }
 
-    private static int? FromEnvironment(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out int value) ? value : null;
+    private static int? FromEnvironment(string name) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), out int value) ? value : null;
 }

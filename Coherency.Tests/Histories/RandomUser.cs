@@ -18,12 +18,16 @@ internal sealed class RandomUser
 
     private const ulong NanosecondsPerSecond = 1_000_000_000;
 
+    private const int OwnSubdirectories = 4;
+
     private readonly SharedTree _tree;
     private readonly ITreeClient _client;
     private readonly string _actor;
     private readonly Random _random;
     private readonly NodeId[] _directories;
+    private readonly NodeId[] _yards;
     private readonly NodeId?[] _lastSeen;
+    private readonly HashSet<(int Yard, int Subdirectory)> _made = [];
     private readonly List<Step> _steps = [];
 
     /// <param name="actor">For people who read the history.</param>
@@ -34,6 +38,7 @@ internal sealed class RandomUser
         _actor = actor;
         _random = new Random(seed);
         _directories = [.. SharedTree.Directories.Select(name => client.Lookup(NodeId.Root, name)!.Value)];
+        _yards = [.. tree.Yards.Select(yard => client.Lookup(NodeId.Root, yard.Name)!.Value)];
         _lastSeen = new NodeId?[tree.Pairs.Count];
     }
 
@@ -54,6 +59,12 @@ internal sealed class RandomUser
         int name = _random.Next(2);
         switch (_random.Next(100))
         {
+            case < 6:
+                LookIntoYard(_random.Next(_yards.Length));
+                break;
+            case < 9:
+                ChangeYard(_random.Next(_yards.Length));
+                break;
             case < 30 when _lastSeen[index] is { } node:
                 Look(pair, node);
                 break;
@@ -118,6 +129,36 @@ internal sealed class RandomUser
                 Record(stat, pair.Names, new CountLinks(node.Value, attributes.nlink));
                 break;
         }
+    }
+
+    private void LookIntoYard(int index)
+    {
+        SharedYard yard = _tree.Yards[index];
+        long start = Stopwatch.GetTimestamp();
+        fuse_attr attributes = _client.GetAttributes(_yards[index]);
+        Operation stat = Returned(start);
+        Record(stat, yard.Links, new ReadValue(attributes.nlink));
+        Record(stat, yard.ModificationTime, new ReachValue((attributes.mtime * NanosecondsPerSecond) + attributes.mtimensec));
+    }
+
+    /// <summary>Nobody else knows these names, so that no change is refused.</summary>
+    private void ChangeYard(int index)
+    {
+        int subdirectory = _random.Next(OwnSubdirectories);
+        string name = $"{_actor}.{subdirectory}";
+        bool isRemoval = _made.Remove((index, subdirectory));
+        long start = Stopwatch.GetTimestamp();
+        if (isRemoval)
+        {
+            _client.DeleteDirectory(_yards[index], name);
+        }
+        else
+        {
+            _client.CreateDirectory(_yards[index], name);
+            _made.Add((index, subdirectory));
+        }
+
+        Record(Returned(start), _tree.Yards[index].Links, isRemoval ? new CountDown() : new CountUp());
     }
 
     private void List(int directory)
@@ -225,9 +266,15 @@ internal sealed class RandomUser
         ulong value = _tree.NextValue();
         (CheckedObject attribute, fuse_setattr_in change, ulong written) = (_random.Next(3), pair.Kind) switch
         {
-            (0, not NodeKind.Symlink) => (inode.Mode, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Mode, mode = (uint)value & PermissionBits }, value & PermissionBits),
+            (0, not NodeKind.Symlink) => (
+                inode.Mode,
+                new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Mode, mode = (uint)value & PermissionBits },
+                value & PermissionBits),
             (1, NodeKind.File) => (inode.Size, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Size, size = value }, value),
-            (1, NodeKind.Directory) => (inode.ModificationTime, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Mtime, mtime = value }, value * NanosecondsPerSecond),
+            (1, NodeKind.Directory) => (
+                inode.ModificationTime,
+                new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Mtime, mtime = value },
+                value * NanosecondsPerSecond),
             _ => (inode.Owner, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Uid, uid = (uint)value }, value),
         };
         Errno errno = Attempt(() => _client.SetAttributes(node, change), out Operation operation);
@@ -258,7 +305,8 @@ internal sealed class RandomUser
 
     private Operation Returned(long start) => new(_actor, start, Stopwatch.GetTimestamp());
 
-    private void Record(Operation operation, CheckedObject what, Transition transition) => _steps.Add(new Step(operation, what, transition));
+    private void Record(Operation operation, CheckedObject what, Transition transition) =>
+        _steps.Add(new Step(operation, what, transition));
 
     private static InvalidOperationException Unexpected(Operation operation, Errno errno) =>
         new($"{operation}: no history explains {errno}");

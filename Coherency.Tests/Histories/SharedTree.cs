@@ -26,6 +26,20 @@ internal sealed record SharedPair(NodeKind Kind, SharedName First, SharedName Se
     public SharedName this[int name] => name == 0 ? First : Second;
 }
 
+/// <summary>A directory in which every user makes and removes subdirectories of its own, and looks at what all of them left.</summary>
+internal sealed class SharedYard(string name)
+{
+    /// <summary>Its name in its parent and its own dot, where the file system counts subdirectories.</summary>
+    private const ulong LinksOfEmptyDirectory = 2;
+
+    public string Name { get; } = name;
+
+    public CheckedObject Links { get; } = new($"links of {name}", Register.Holding(LinksOfEmptyDirectory));
+
+    /// <summary>Nobody sets it: it is the time of the last change of the names within.</summary>
+    public CheckedObject ModificationTime { get; } = new($"modification time of {name}", Register.Holding(0));
+}
+
 /// <summary>What the checker follows of an inode; every one that is not of its kind stays without a step.</summary>
 internal sealed class CheckedInode(NodeId node)
 {
@@ -50,6 +64,10 @@ internal sealed class SharedTree
     private long _lastValue;
 
     public static IReadOnlyList<string> Directories { get; } = ["left", "right"];
+
+    public static IReadOnlyList<string> YardNames { get; } = ["yard", "court"];
+
+    public IReadOnlyList<SharedYard> Yards { get; } = [.. YardNames.Select(name => new SharedYard(name))];
 
     public IReadOnlyList<SharedPair> Pairs { get; } =
     [

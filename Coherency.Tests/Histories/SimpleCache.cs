@@ -11,13 +11,14 @@ namespace Coherency.Tests.Histories;
 
 /// <summary>
 /// The smallest cache of a guest, for one thread, with a rule to choose: shows that the checker finds what a wrong rule does,
-/// and nothing with a right one. After a change of its own it forgets everything.
+/// and nothing with a right one. After a change of its own it forgets everything, unless told to be wrong there.
 /// </summary>
 internal sealed class SimpleCache : ITreeClient
 {
     private readonly VirtioFsGuest _guest;
     private readonly VersionTableReader? _table;
     private readonly CachingRule _rule;
+    private readonly bool _forgetsAfterChange = true;
     private readonly Dictionary<(NodeId Parent, string Name), (NodeId Node, object Kept)> _entries = [];
     private readonly Dictionary<NodeId, (fuse_attr Attributes, object Kept)> _attributes = [];
 
@@ -29,12 +30,14 @@ internal sealed class SimpleCache : ITreeClient
     }
 
     /// <summary>A cache whose session is attached to a table.</summary>
-    public SimpleCache(VirtioFsGuest guest, string tablePath, Func<VersionTableReader, CachingRule> rule)
+    /// <param name="forgetsAfterChange">False is wrong: no slot of this guest tells of what it has changed itself.</param>
+    public SimpleCache(VirtioFsGuest guest, string tablePath, Func<VersionTableReader, CachingRule> rule, bool forgetsAfterChange = true)
     {
         _guest = guest;
         _table = VersionTableReader.Open(tablePath);
         AttachHandshake.Perform(guest.Fuse, _table);
         _rule = rule(_table);
+        _forgetsAfterChange = forgetsAfterChange;
     }
 
     public NodeId? Lookup(NodeId parent, string name)
@@ -144,8 +147,11 @@ internal sealed class SimpleCache : ITreeClient
         }
         finally
         {
-            _entries.Clear();
-            _attributes.Clear();
+            if (_forgetsAfterChange)
+            {
+                _entries.Clear();
+                _attributes.Clear();
+            }
         }
     }
 

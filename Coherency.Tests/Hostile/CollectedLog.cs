@@ -10,6 +10,9 @@ internal sealed class CollectedLog : ILoggerFactory, ILogger
 
     private readonly List<string> _lines = [];
 
+    /// <summary>A line that holds this is kept, and then is an exception for who wrote it.</summary>
+    public string? FailsOn { get; init; }
+
     public string Text
     {
         get
@@ -57,11 +60,18 @@ internal sealed class CollectedLog : ILoggerFactory, ILogger
         }
     }
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
+        string line = $"{logLevel}: {formatter(state, exception)}";
         lock (_lines)
         {
-            _lines.Add($"{logLevel}: {formatter(state, exception)}");
+            _lines.Add(line);
+        }
+
+        if (FailsOn is not null && line.Contains(FailsOn, StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException("the log cannot be written");
         }
     }
 

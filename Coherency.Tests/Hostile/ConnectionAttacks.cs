@@ -25,24 +25,54 @@ internal static unsafe class ConnectionAttacks
         new("half a header", "ended within a message header", frontend => frontend.SendBytes([1, 0, 0, 0, 1])),
         new("half a payload", "ended within a message", frontend => frontend.SendBytes(Header(VhostUserRequest.SetFeatures, Version, 8))),
         new("a wrong version", "has version 2", frontend => frontend.SendBytes(Header(VhostUserRequest.GetFeatures, 2, 0))),
-        new("a payload of 4 GiB", "announces 4294967295 bytes", frontend => frontend.SendBytes(Header(VhostUserRequest.SetFeatures, Version, uint.MaxValue))),
-        new("an unknown message", "refused vhost-user message 99", frontend => frontend.SendBytes(Header((VhostUserRequest)99, Version, 0))),
-        new("a payload of the wrong size", "carries 4 bytes", frontend => frontend.Connection.Send((uint)VhostUserRequest.SetFeatures, 0, new byte[4])),
-        new("features never offered", "which was not offered", frontend => frontend.Connection.Send((uint)VhostUserRequest.SetFeatures, 0, ulong.MaxValue)),
-        new("protocol features never offered", "which was not offered", frontend => frontend.Connection.Send((uint)VhostUserRequest.SetProtocolFeatures, 0, ulong.MaxValue)),
+        new(
+            "a payload of 4 GiB",
+            "announces 4294967295 bytes",
+            frontend => frontend.SendBytes(Header(VhostUserRequest.SetFeatures, Version, uint.MaxValue))),
+        new(
+            "an unknown message",
+            "refused vhost-user message 99",
+            frontend => frontend.SendBytes(Header((VhostUserRequest)99, Version, 0))),
+        new(
+            "a payload of the wrong size",
+            "carries 4 bytes",
+            frontend => frontend.Connection.Send((uint)VhostUserRequest.SetFeatures, 0, new byte[4])),
+        new(
+            "features never offered",
+            "which was not offered",
+            frontend => frontend.Connection.Send((uint)VhostUserRequest.SetFeatures, 0, ulong.MaxValue)),
+        new(
+            "protocol features never offered",
+            "which was not offered",
+            frontend => frontend.Connection.Send((uint)VhostUserRequest.SetProtocolFeatures, 0, ulong.MaxValue)),
         new("a queue that does not exist", "queue 200 of 2", frontend => SetNum(frontend, 200, 64)),
         new("a ring of no entries", "a ring of 0 entries", frontend => SetNum(frontend, 1, 0)),
         new("a ring of 3 entries", "a ring of 3 entries", frontend => SetNum(frontend, 1, 3)),
         new("a ring of 65536 entries", "a ring of 65536 entries", frontend => SetNum(frontend, 1, 65536)),
-        new("a kick without its descriptor", "came with 0 file descriptors", frontend => frontend.Connection.Send((uint)VhostUserRequest.SetVringKick, 0, 1UL)),
+        new(
+            "a kick without its descriptor",
+            "came with 0 file descriptors",
+            frontend => frontend.Connection.Send((uint)VhostUserRequest.SetVringKick, 0, 1UL)),
         new("a memory table without descriptors", "SET_MEM_TABLE with 2 regions", frontend => SendTable(frontend, 2, [])),
         new("a memory table of nine regions", "SET_MEM_TABLE with 9 regions", frontend => SendTable(frontend, 9, [])),
-        new("memory beyond its file", "is not within its file", frontend => AddRegion(frontend, new() { size = 1 << 30, guest_address = 1 << 30 })),
+        new(
+            "memory beyond its file",
+            "is not within its file",
+            frontend => AddRegion(frontend, new() { size = 1 << 30, guest_address = 1 << 30 })),
         new("memory of no bytes", "is not within its file", frontend => AddRegion(frontend, new() { guest_address = 1 << 30 })),
-        new("memory whose end wraps around", "is not within its file", frontend => AddRegion(frontend, new() { size = 1 << 20, mmap_offset = ulong.MaxValue - 4096 })),
+        new(
+            "memory whose end wraps around",
+            "is not within its file",
+            frontend => AddRegion(frontend, new() { size = 1 << 20, mmap_offset = ulong.MaxValue - 4096 })),
         new("memory that overlaps", "overlaps another", AddTwice),
-        new("memory that was never added", "which was never added", frontend => frontend.Connection.Send((uint)VhostUserRequest.RemMemReg, 0, new vhost_user_single_mem_region())),
-        new("configuration of 4 GiB", "GET_CONFIG of 4294967295 bytes", frontend => frontend.Connection.Send((uint)VhostUserRequest.GetConfig, 0, new vhost_user_config { size = uint.MaxValue })),
+        new(
+            "memory that was never added",
+            "which was never added",
+            frontend => frontend.Connection.Send((uint)VhostUserRequest.RemMemReg, 0, new vhost_user_single_mem_region())),
+        new(
+            "configuration of 4 GiB",
+            "GET_CONFIG of 4294967295 bytes",
+            frontend => frontend.Connection.Send((uint)VhostUserRequest.GetConfig, 0, new vhost_user_config { size = uint.MaxValue })),
         new("a ring outside memory", "outside the guest's memory", frontend => StartWithRingAt(frontend, 0x1000)),
         new("a ring that is misaligned", "outside the guest's memory", frontend => StartWithRingAt(frontend, null)),
         new("a ring resized while it runs", "SET_VRING_NUM for queue 1, which runs", frontend => SetNumWhileRunning(frontend)),
@@ -95,7 +125,8 @@ internal static unsafe class ConnectionAttacks
     private static void AddRegion(VhostUserFrontend frontend, vhost_user_mem_region region)
     {
         frontend.CreateMemory();
-        frontend.Connection.Send((uint)VhostUserRequest.AddMemReg, 0, new vhost_user_single_mem_region { region = region }, [frontend.Memory.Fd]);
+        frontend.Connection.Send(
+            (uint)VhostUserRequest.AddMemReg, 0, new vhost_user_single_mem_region { region = region }, [frontend.Memory.Fd]);
     }
 
     private static void AddTwice(VhostUserFrontend frontend)
@@ -150,7 +181,12 @@ internal static unsafe class ConnectionAttacks
         const int Count = 64;
         int controlBytes = sizeof(cmsghdr) + (Count * sizeof(int));
         byte* control = stackalloc byte[controlBytes];
-        *(cmsghdr*)control = new cmsghdr { cmsg_len = (nuint)controlBytes, cmsg_level = SocketFlags.SOL_SOCKET, cmsg_type = SocketFlags.SCM_RIGHTS };
+        *(cmsghdr*)control = new cmsghdr
+        {
+            cmsg_len = (nuint)controlBytes,
+            cmsg_level = SocketFlags.SOL_SOCKET,
+            cmsg_type = SocketFlags.SCM_RIGHTS,
+        };
         new Span<int>(control + sizeof(cmsghdr), Count).Fill(frontend.SocketFd);
         fixed (byte* bytes = Header(VhostUserRequest.SetOwner, Version, 0))
         {

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Coherency.Core.Fuse.Abi;
+using Coherency.Core.Linux;
 using Coherency.Core.Virtio.Abi;
 using Coherency.Guest.VhostUser;
 using Xunit;
@@ -24,9 +26,14 @@ public sealed class HostileRingTests(HostileTestBed bed) : IClassFixture<Hostile
             AttackedRing ring = new(frontend);
             attack.Run(ring);
             bed.ExpectLogged(attack.Logged);
-            if (!attack.StopsQueue)
+            if (attack.StopsQueue)
+            {
+                Assert.True(SpinWait.SpinUntil(ring.Queue.Error.Drain, TimeSpan.FromSeconds(20)), "the front end was not told");
+            }
+            else
             {
                 Assert.True(ring.WaitUsed(), "the chain never came back");
+                Assert.False(ring.Queue.Error.Drain());
             }
 
             bed.ExpectHonestGuestWorks();
@@ -50,6 +57,62 @@ public sealed class HostileRingTests(HostileTestBed bed) : IClassFixture<Hostile
             ring.Offer(1);
             Assert.True(ring.WaitUsed(), "the good chain never came back");
             Assert.Equal((uint)sizeof(fuse_out_header), ring.Queue.ReadUsed(1).len);
+        }
+
+        bed.WaitForCleanup();
+    }
+
+    /// <summary>VIRTIO 1.2, 2.7.5.3.2: a driver must not do so, a device must take it.</summary>
+    [Fact]
+    public unsafe void Buffers_may_be_followed_by_an_indirect_table()
+    {
+        using (VhostUserFrontend frontend = bed.Connect(Options))
+        {
+            frontend.Start();
+            AttackedRing ring = new(frontend);
+            ring.Put(0, ring.Readable(AttackedRing.Next, 1));
+            ring.Put(1, RingAttacks.Table(ring, (uint)sizeof(vring_desc)));
+            ring.PutIndirect(0, ring.Writable());
+            ring.Offer(0);
+            Assert.True(ring.WaitUsed(), "the chain never came back");
+            Assert.Equal((uint)sizeof(fuse_out_header), ring.Queue.ReadUsed(0).len);
+        }
+
+        bed.WaitForCleanup();
+    }
+
+    /// <summary>
+    /// A buffer may lie in memory that the VMM does not share: hot-plugged, say. To Linux an answer that never came is zeros, and
+    /// success: a WRITE that was not carried out would look as if it had been.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public unsafe void A_request_with_a_buffer_that_is_nowhere_fails(int unreachable)
+    {
+        using (VhostUserFrontend frontend = bed.Connect(Options))
+        {
+            frontend.Start();
+            AttackedRing ring = new(frontend);
+            vring_desc[] chain =
+            [
+                ring.Readable(AttackedRing.Next, 1) with { len = (uint)sizeof(fuse_in_header) },
+                ring.Readable(AttackedRing.Next, 2),
+                ring.Writable(AttackedRing.Next, 3) with { len = (uint)sizeof(fuse_out_header) },
+                ring.Writable(),
+            ];
+            chain[unreachable].addr = frontend.Memory.EndAddress;
+            for (int i = 0; i < chain.Length; i++)
+            {
+                ring.Put(i, chain[i]);
+            }
+
+            ring.Offer(0);
+            Assert.True(ring.WaitUsed(), "the chain never came back");
+            fuse_out_header answer = MemoryMarshal.Read<fuse_out_header>(ring.Reply.Span);
+            Assert.Equal((-(int)Errno.EIO, 1UL), (answer.error, answer.unique));
+            Assert.Equal((uint)sizeof(fuse_out_header), answer.len);
+            bed.ExpectHonestGuestWorks();
         }
 
         bed.WaitForCleanup();

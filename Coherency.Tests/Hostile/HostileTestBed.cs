@@ -58,7 +58,8 @@ public sealed class HostileTestBed : IDisposable
         return guest;
     }
 
-    public void ExpectLogged(string fragment) => Assert.True(Log.WaitFor(fragment), $"nothing logged about '{fragment}'; the log ends:\n{Log}");
+    public void ExpectLogged(string fragment) =>
+        Assert.True(Log.WaitFor(fragment), $"nothing logged about '{fragment}'; the log ends:\n{Log}");
 
     public void ExpectHonestGuestWorks() => Assert.Equal("content"u8, _honest.Files.ReadAllBytes("/file"));
 

@@ -11,17 +11,29 @@ internal static partial class HouseRules
 {
     private const string Wall = "Coherency.Core/Linux/";
 
-    private static readonly string[] HotPath = ["Coherency.Core/", "Coherency.Host/Server/", "Coherency.Host/Passthrough/"];
+    private static readonly string[] HotPath =
+    [
+        "Coherency.Core/", "Coherency.Host/Server/", "Coherency.Host/Passthrough/", "Coherency.Host/Transports/",
+        "Coherency.Host/Coherence/",
+    ];
 
-    /// <summary>Dependencies point down only: Daemon, Bench, Tests -> Host, Guest -> Core.</summary>
+    private static readonly string[] Products = ["Coherency.Core", "Coherency.Host", "Coherency.Guest", "Coherency.Daemon"];
+
+    /// <summary>Dependencies point down only: Daemon, Keeper, Bench, Tests -> Host, Guest -> Core.</summary>
     private static readonly Dictionary<string, string[]> MayReference = new()
     {
         ["Coherency.Core"] = [],
         ["Coherency.Host"] = ["Coherency.Core"],
         ["Coherency.Guest"] = ["Coherency.Core"],
+        ["Coherency.Keeper"] = ["Coherency.Core"],
         ["Coherency.Daemon"] = ["Coherency.Core", "Coherency.Host", "Coherency.Guest"],
         ["Coherency.Bench"] = ["Coherency.Core", "Coherency.Host", "Coherency.Guest"],
-        ["Coherency.Tests"] = ["Coherency.Core", "Coherency.Host", "Coherency.Guest", "Coherency.Daemon", "Coherency.Bench"],
+        ["Coherency.Fuzz"] = ["Coherency.Core", "Coherency.Host", "Coherency.Daemon"],
+        ["Coherency.Tests"] =
+        [
+            "Coherency.Core", "Coherency.Host", "Coherency.Guest", "Coherency.Daemon", "Coherency.Keeper", "Coherency.Bench",
+            "Coherency.Fuzz",
+        ],
     };
 
     public static IEnumerable<string> NativeCallsAreGeneratedAtBuildTime(IReadOnlyList<SourceFile> source) =>
@@ -70,6 +82,14 @@ internal static partial class HouseRules
     public static IEnumerable<string> NoPackageRegistryIsNamed(IReadOnlyList<SourceFile> source) =>
         Grep(source, RegistryHost(), "leave the choice to the configuration of the machine: mirrors and closed networks have others");
 
+    /// <summary>Whether it says the right thing, only a reader can tell.</summary>
+    public static IEnumerable<string> PointersSayWhatBoundsThem(IReadOnlyList<SourceFile> source) =>
+        from file in source.Where(file => file.IsCSharp && Products.Contains(file.Path.Split('/')[0]))
+        where !file.Text.Contains("// SAFETY", StringComparison.Ordinal)
+        from breach in Grep(
+            [file], PointerUse(), "say in a comment that begins with SAFETY: which check, or which owner, makes it right").Take(1)
+        select breach;
+
     private static IEnumerable<string> Grep(IEnumerable<SourceFile> files, Regex pattern, string instead) =>
         from file in files
         from line in file.Lines
@@ -96,7 +116,9 @@ internal static partial class HouseRules
     private static partial Regex BuildTimeImport();
 
     /// <summary>The attribute, further attributes if any, and the method with its name before the parenthesis.</summary>
-    [GeneratedRegex(@"^\s*\[LibraryImport\((?:[^\]]*?EntryPoint = ""(?<entry>\w+)"")?[^\]]*\)\]\s*(?:\[[^\]]*\]\s*)*[\w\s*]+?\s\*?(?<method>\w+)\(", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\s*\[LibraryImport\((?:[^\]]*?EntryPoint = ""(?<entry>\w+)"")?[^\]]*\)\]\s*(?:\[[^\]]*\]\s*)*[\w\s*]+?\s\*?(?<method>\w+)\(",
+        RegexOptions.Multiline)]
     private static partial Regex ImportedMethod();
 
     /// <summary>Comments may speak of it.</summary>
@@ -106,9 +128,14 @@ internal static partial class HouseRules
     [GeneratedRegex(@"\b(?:T[O]DO|F[I]XME|H[A]CK|X{3})\b")]
     private static partial Regex LeftoverMarker();
 
+    /// <summary>Outside comments: a member through a pointer, a cast to one, own memory, a raw reference.</summary>
+    [GeneratedRegex(@"^(?:(?!//).)*?(?:\w->\w|\(\w+\*\)[\w(&]|\bNativeMemory\.|\bUnsafe\.(?:As|AsPointer|AsRef|ReadUnaligned|Add)\b)")]
+    private static partial Regex PointerUse();
+
     [GeneratedRegex(@"^\s*$|^\s*//|^#|^using |^global using |^\[assembly:")]
     private static partial Regex MayPrecedeNamespace();
 
-    [GeneratedRegex(@"\bnuget\.org|\bnpmjs\.(?:org|com)|\bpypi\.org|\bcrates\.io|\b(?:deb|security|snapshot)\.debian\.org|\bproxy\.golang\.org")]
+    [GeneratedRegex(
+        @"\bnuget\.org|\bnpmjs\.(?:org|com)|\bpypi\.org|\bcrates\.io|\b(?:deb|security|snapshot)\.debian\.org|\bproxy\.golang\.org")]
     private static partial Regex RegistryHost();
 }

@@ -54,7 +54,8 @@ internal static partial class HeaderAssertions
         string macros = RunGcc(["-E", "-dM"], "#include <linux/fuse.h>\n");
         return new FuseVersion(Macro("FUSE_KERNEL_VERSION"), Macro("FUSE_KERNEL_MINOR_VERSION"));
 
-        int Macro(string name) => int.Parse(Regex.Match(macros, $@"#define {name} (\d+)").Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        int Macro(string name) =>
+            int.Parse(Regex.Match(macros, $@"#define {name} (\d+)").Groups[1].ValueSpan, CultureInfo.InvariantCulture);
     }
 
     private static HeaderAssertion AboutField(GoldenStruct entry, GoldenField field, MeasuredField measured)

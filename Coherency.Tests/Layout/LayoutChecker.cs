@@ -71,7 +71,8 @@ internal static class LayoutChecker
             }
             else if ((field.Offset, field.Size) != (expected.Offset, expected.Size))
             {
-                yield return $"{name}.{field.Name} has {field.Size} bytes at {field.Offset}, right are {expected.Size} at {expected.Offset}";
+                yield return $"{name}.{field.Name} has {field.Size} bytes at {field.Offset}, right are {expected.Size} at " +
+                    $"{expected.Offset}";
             }
         }
 

@@ -65,7 +65,8 @@ public class LayoutCheckerTests
 
     [Fact]
     public void A_size_that_is_not_written_down_is_found() =>
-        Assert.Equal(["Unsized has 8 bytes: write [StructLayout(LayoutKind.Sequential, Size = 8)]"], StructRules.WrongSize(typeof(Unsized)));
+        Assert.Equal(
+            ["Unsized has 8 bytes: write [StructLayout(LayoutKind.Sequential, Size = 8)]"], StructRules.WrongSize(typeof(Unsized)));
 
     [Theory]
     [InlineData(typeof(With<bool>))]

@@ -13,7 +13,8 @@ internal static class NativeTypes
         BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     private static readonly string[] StructNamespaces =
-        ["Coherency.Core.Fuse.Abi", "Coherency.Core.Virtio.Abi", "Coherency.Core.VhostUser.Abi", "Coherency.Core.Versioning.Abi", LinuxNamespace];
+        ["Coherency.Core.Fuse.Abi", "Coherency.Core.Virtio.Abi", "Coherency.Core.VhostUser.Abi", "Coherency.Core.Versioning.Abi",
+            LinuxNamespace];
 
     /// <summary>Flags and codes stand one level higher: everything above the bytes uses them too.</summary>
     private static readonly string[] FlagNamespaces = ["Coherency.Core.Fuse", "Coherency.Core.Virtio", "Coherency.Core.VhostUser"];
@@ -48,7 +49,8 @@ internal static class NativeTypes
     private static IEnumerable<FieldInfo> Literals(Type type) => type.GetFields(DeclaredStatic).Where(IsLiteral);
 
     private static bool IsWrittenByHand(Type type) =>
-        !type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false) && (type.DeclaringType is null || IsWrittenByHand(type.DeclaringType));
+        !type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false) && (
+            type.DeclaringType is null || IsWrittenByHand(type.DeclaringType));
 
     /// <summary>The same 64 bits: a flag in the highest bit of a ulong has a negative number here as in C.</summary>
     private static long ToInt64(object value) =>

@@ -6,10 +6,10 @@ namespace Coherency.Tests.Layout;
 public class StructRuleTests
 {
     /// <summary>Structs of system calls that hold addresses and size_t: they never leave the process.</summary>
-    private static readonly Type[] HoldAddresses = [typeof(IoVec), typeof(msghdr), typeof(cmsghdr)];
+    private static readonly Type[] HoldAddresses = [typeof(IoVec), typeof(msghdr), typeof(cmsghdr), typeof(sigaction)];
 
     /// <summary>C has unnamed padding there too, and the kernel reads none of it.</summary>
-    private static readonly Type[] PaddedByC = [typeof(flock), typeof(msghdr)];
+    private static readonly Type[] PaddedByC = [typeof(flock), typeof(msghdr), typeof(xfs_fsop_geom_v1), typeof(sigaction)];
 
     public static TheoryData<Type> Structs => [.. NativeTypes.Structs];
 

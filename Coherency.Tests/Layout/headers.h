@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -12,8 +13,10 @@
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,12 +25,14 @@
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/magic.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_fs.h>
 #include <linux/virtio_ring.h>
 #include "../../guest/linux/coherency_table.h"
+#include "../../guest/linux/coherency_channel.h"
 
 /* Of Linux 6.6 (asm-generic/unistd.h); Debian 12's headers are of 6.1. Newer ones are asked. */
 #ifndef SYS_fchmodat2
@@ -36,6 +41,18 @@
 
 /* The headers number virtio features; C# has them as bits. */
 #define BIT(number) (1ULL << (number))
+
+/* As in xfs/xfs_fs.h of xfslibs-dev, from which nothing else is needed. */
+struct xfs_fsop_geom_v1 {
+	uint32_t blocksize, rtextsize, agblocks, agcount, logblocks, sectsize, inodesize, imaxpct;
+	uint64_t datablocks, rtblocks, rtextents, logstart;
+	unsigned char uuid[16];
+	uint32_t sunit, swidth;
+	int32_t version;
+	uint32_t flags, logsectsize, rtsectsize, dirblocksize;
+};
+#define XFS_IOC_FSGEOMETRY_V1 _IOR('X', 100, struct xfs_fsop_geom_v1)
+#define XFS_FSOP_GEOM_FLAGS_DIRV2CI (1 << 12)
 
 /* struct file_handle ends in an array without length; C# has room for the longest handle. */
 struct file_handle_max {

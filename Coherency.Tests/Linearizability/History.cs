@@ -10,7 +10,9 @@ internal sealed class History(IEnumerable<Step> steps)
     public IReadOnlyList<Violation> FindViolations() =>
         [.. _stepsOf.Select(steps => LinearizabilityChecker.FindViolation(steps.Key.Initial, steps)).OfType<Violation>()];
 
-    /// <summary>Writes all steps of the violations' objects, in order of their calls; a marked one has a result that fits nowhere.</summary>
+    /// <summary>
+    /// Writes all steps of the violations' objects, in order of their calls; a marked one has a result that fits nowhere.
+    /// </summary>
     public void Write(string path, IReadOnlyList<Violation> violations)
     {
         using StreamWriter file = new(path);

@@ -53,7 +53,8 @@ internal sealed class LinearizabilityChecker
         Contradiction reduced = Reduce(found);
         long start = reduced.Since.Min(step => step.Operation.Start);
         IEnumerable<Step> writesBefore = byStart.Where(step => !step.Transition.IsRead && step.Operation.End < start);
-        return new Violation([.. writesBefore.OrderBy(step => step.Operation.End).TakeLast(WritesBeforeMax)], reduced.Known, reduced.Since, reduced.Last);
+        return new Violation(
+            [.. writesBefore.OrderBy(step => step.Operation.End).TakeLast(WritesBeforeMax)], reduced.Known, reduced.Since, reduced.Last);
     }
 
     /// <summary>Leaves out, one by one, reads without which there is still no order. Writes stay: each may explain something.</summary>

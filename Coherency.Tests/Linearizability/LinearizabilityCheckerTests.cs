@@ -46,7 +46,8 @@ public sealed class LinearizabilityCheckerTests(ITestOutputHelper output)
     [Fact]
     public void A_violation_names_only_what_contradicts_it()
     {
-        List<Step> steps = [.. Enumerable.Range(0, 100).SelectMany(i => new[] { Write((ulong)i, 10 * i, (10 * i) + 3), Read((ulong)i, (10 * i) + 4, (10 * i) + 5) })];
+        List<Step> steps = [.. Enumerable.Range(0, 100)
+            .SelectMany(i => new[] { Write((ulong)i, 10 * i, (10 * i) + 3), Read((ulong)i, (10 * i) + 4, (10 * i) + 5) })];
         Step stale = Read(98, 2000, 2001);
         steps.Add(stale);
         Violation? violation = LinearizabilityChecker.FindViolation(Register1.Initial, steps);
@@ -59,7 +60,8 @@ public sealed class LinearizabilityCheckerTests(ITestOutputHelper output)
 
     [Fact]
     public void Random_histories_of_a_register_are_judged_as_by_trying_every_order() =>
-        CompareWithEveryOrder(Register1, random => random.Next(2) == 0 ? new WriteValue((ulong)random.Next(3)) : new ReadValue((ulong)random.Next(3)));
+        CompareWithEveryOrder(
+            Register1, random => random.Next(2) == 0 ? new WriteValue((ulong)random.Next(3)) : new ReadValue((ulong)random.Next(3)));
 
     [Fact]
     public void Random_histories_of_an_unknown_register_are_judged_as_by_trying_every_order() => CompareWithEveryOrder(
@@ -98,7 +100,9 @@ public sealed class LinearizabilityCheckerTests(ITestOutputHelper output)
             Step[] steps = [.. Enumerable.Range(0, random.Next(1, StepsMax + 1)).Select(_ => NextStep(random, checkedObject, next))];
             bool expected = EveryOrder.Explains(checkedObject.Initial, steps);
             Violation? violation = LinearizabilityChecker.FindViolation(checkedObject.Initial, steps);
-            Assert.True(expected == violation is null, $"history {i}: every order says {expected}\n{string.Join('\n', steps.Select(step => step.ToString()))}");
+            Assert.True(
+                expected == violation is null,
+                $"history {i}: every order says {expected}\n{string.Join('\n', steps.Select(step => step.ToString()))}");
             if (violation is not null)
             {
                 Assert.False(EveryOrder.Explains(violation.Known, violation.Steps), $"history {i}: {violation}");

@@ -71,7 +71,9 @@ public sealed class BasicOperationsTests
         Assert.Equal(Errno.ELOOP, guest.TryOpen(link.Node, OpenFlags.O_RDONLY, out _));
         Assert.Equal(Errno.ENOTDIR, guest.TryLookup(link.Node, "passwd", out _));
         Assert.Equal(Errno.ENOTDIR, guest.Files.OpenDirectory(link.Node, out _));
-        Assert.Equal(Errno.EOPNOTSUPP, guest.TrySetAttributes(link.Node, new AttributeChange { Valid = FuseSetAttrValid.Mode, Mode = 0x1FF }, out _));
+        Assert.Equal(
+            Errno.EOPNOTSUPP,
+            guest.TrySetAttributes(link.Node, new AttributeChange { Valid = FuseSetAttrValid.Mode, Mode = 0x1FF }, out _));
         Assert.Equal(Errno.ELOOP, guest.TryCreate(NodeId.Root, "link", OpenFlags.O_RDWR, out _, out _));
 
         AttributeChange change = new() { Valid = FuseSetAttrValid.Mtime, ModificationTime = new timespec { tv_sec = 1000 } };
@@ -93,7 +95,8 @@ public sealed class BasicOperationsTests
         Entry entry = guest.Lookup("file");
         AttributeChange change = new()
         {
-            Valid = FuseSetAttrValid.Mode | FuseSetAttrValid.Uid | FuseSetAttrValid.Size | FuseSetAttrValid.Atime | FuseSetAttrValid.MtimeNow,
+            Valid =
+                FuseSetAttrValid.Mode | FuseSetAttrValid.Uid | FuseSetAttrValid.Size | FuseSetAttrValid.Atime | FuseSetAttrValid.MtimeNow,
             Mode = StatFlags.S_IFREG | 0x180,
             Uid = 1234,
             Size = 4,
@@ -123,7 +126,8 @@ public sealed class BasicOperationsTests
             share.WriteFile($"file-{i}-{new string('x', i % 50)}");
         }
 
-        string[] expected = [.. Directory.GetFiles(share.Directory).Select(Path.GetFileName).Append(".").Append("..").Order(StringComparer.Ordinal)!];
+        string[] expected =
+            [.. Directory.GetFiles(share.Directory).Select(Path.GetFileName).Append(".").Append("..").Order(StringComparer.Ordinal)!];
         foreach (int replyBytes in (int[])[500, 4096, 1 << 20])
         {
             foreach (bool plus in (bool[])[false, true])
@@ -179,7 +183,8 @@ public sealed class BasicOperationsTests
     {
         using TestShare share = Open(parent, handles);
         TestGuest guest = share.OpenGuest();
-        TestGuest.Expect(guest.Files.CreateTemporary(TestGuest.Root, NodeId.Root, OpenFlags.O_RDWR, 0x180, out Entry entry, out FileHandle handle));
+        TestGuest.Expect(
+            guest.Files.CreateTemporary(TestGuest.Root, NodeId.Root, OpenFlags.O_RDWR, 0x180, out Entry entry, out FileHandle handle));
         TestGuest.Expect(guest.TryWrite(handle, "kept", 0));
         Assert.Equal(0u, guest.Stat(entry.Node).stx_nlink);
         TestGuest.Expect(guest.TryLink(entry.Node, NodeId.Root, "name", out Entry linked));
@@ -201,10 +206,10 @@ public sealed class BasicOperationsTests
         TestGuest.Expect(guest.Files.Seek(a, 0, 4, out long hole));
         Assert.Equal(0, hole);
         Assert.Equal(Errno.EINVAL, guest.Files.Seek(a, 0, 0, out _));
-        TestGuest.Expect(guest.Files.CopyRange(a, 1 << 20, b, 1, 4, out long copied));
+        TestGuest.Expect(guest.Files.CopyRange(TestGuest.Root, a, 1 << 20, b, 1, 4, out long copied));
         Assert.Equal(4, copied);
         Assert.Equal("\0data", guest.Read(b));
-        TestGuest.Expect(guest.Files.Allocate(b, 0, 0, 100));
+        TestGuest.Expect(guest.Files.Allocate(TestGuest.Root, b, 0, 0, 100));
         TestGuest.Expect(guest.Files.Sync(b, true));
         TestGuest.Expect(guest.Files.GetStatistics(NodeId.Root, out statfs statistics));
         Assert.True(statistics.f_blocks > 0);

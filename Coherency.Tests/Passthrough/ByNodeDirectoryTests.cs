@@ -6,6 +6,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>Directories read by node: each request says where it goes on, and nothing else remembers.</summary>
+[Trait("Category", "Root")]
 public sealed class ByNodeDirectoryTests : IDisposable
 {
     private const int Entries = 5000;
@@ -62,7 +63,8 @@ public sealed class ByNodeDirectoryTests : IDisposable
     [Fact]
     public async Task Readers_at_the_same_time_all_see_everything()
     {
-        List<ListedEntry>[] seen = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => _guest.List(_directory, plus: false, replyBytes: 2000))));
+        List<ListedEntry>[] seen = await Task.WhenAll(
+            Enumerable.Range(0, 4).Select(_ => Task.Run(() => _guest.List(_directory, plus: false, replyBytes: 2000))));
         Assert.All(seen, ExpectAll);
     }
 

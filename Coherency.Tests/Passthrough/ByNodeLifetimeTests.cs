@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Coherency.Core.Fuse;
 using Coherency.Core.Linux;
 using Coherency.Host.Server;
@@ -7,6 +6,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>How long a file can be used that a guest has open without having opened it, and what that keeps from the host.</summary>
+[Trait("Category", "Root")]
 public sealed class ByNodeLifetimeTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -137,9 +137,7 @@ public sealed class ByNodeLifetimeTests : IDisposable
             Write(file, program);
             // Read as well, so that the descriptor for reading is there.
             _guest.Read(file);
-            using Process run = Process.Start(_share.Path($"program{i}"));
-            run.WaitForExit();
-            Assert.Equal(0, run.ExitCode);
+            Assert.Equal(0, ChildProcess.Run(_share.Path($"program{i}"), []).ExitCode);
         }
     }
 
@@ -206,7 +204,9 @@ public sealed class ByNodeLifetimeTests : IDisposable
         TestGuest.Expect(_guest.TryWrite(_file, "!", 4));
         Assert.Equal("text!", _guest.Read(_file));
         TestGuest.Expect(_guest.Files.Sync(_file, false));
-        TestGuest.Expect(_guest.TrySetAttributes(_file.Node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh, Size = 1 }, out statx attributes));
+        TestGuest.Expect(
+            _guest.TrySetAttributes(
+                _file.Node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh, Size = 1 }, out statx attributes));
         Assert.Equal((1UL, 0U), (attributes.stx_size, attributes.stx_nlink));
         Assert.Equal("t", _guest.Read(_file));
         _guest.Files.Forget(_file.Node, ulong.MaxValue);
@@ -220,7 +220,7 @@ public sealed class ByNodeLifetimeTests : IDisposable
             for (int at = 0; at < data.Length; at += 4096)
             {
                 IoVec vector = new(start + at, (nuint)Math.Min(4096, data.Length - at));
-                TestGuest.Expect(_guest.Files.Write(file, &vector, 1, at, FuseWriteFlags.None, OpenFlags.O_WRONLY, out _));
+                TestGuest.Expect(_guest.Files.Write(TestGuest.Root, file, &vector, 1, at, FuseWriteFlags.None, out _));
             }
         }
     }

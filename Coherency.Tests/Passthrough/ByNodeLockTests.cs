@@ -6,6 +6,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>Locks of guests that do without opens: an owner and a node are all there is to know them by.</summary>
+[Trait("Category", "Root")]
 public sealed class ByNodeLockTests : IDisposable
 {
     private static readonly FileLock Exclusive = new() { Type = LockFlags.F_WRLCK, End = long.MaxValue };

@@ -7,6 +7,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>What sessions that do without opens do to a real directory: every operation with handle 0.</summary>
+[Trait("Category", "Root")]
 public sealed unsafe class ByNodeTests : IDisposable
 {
     private readonly TestShare _share = new();
@@ -67,7 +68,7 @@ public sealed unsafe class ByNodeTests : IDisposable
         TestGuest.Expect(files.Sync(File, false));
         TestGuest.Expect(files.Sync(File, true));
         TestGuest.Expect(files.Flush(File, 1));
-        TestGuest.Expect(files.Allocate(File, 0, 0, 100));
+        TestGuest.Expect(files.Allocate(TestGuest.Root, File, 0, 0, 100));
         TestGuest.Expect(files.GetAttributes(_node, default(FileHandle), out statx attributes));
         Assert.Equal(100UL, attributes.stx_size);
         AttributeChange shorter = new() { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh, Size = 4 };
@@ -78,7 +79,7 @@ public sealed unsafe class ByNodeTests : IDisposable
         Assert.Equal(Errno.EINVAL, files.Seek(File, 0, 0, out _));
         _share.WriteFile("copy", "");
         FileTarget copy = new(_guest.Lookup("copy").Node, default);
-        TestGuest.Expect(files.CopyRange(File, 1, copy, 0, 2, out long copied));
+        TestGuest.Expect(files.CopyRange(TestGuest.Root, File, 1, copy, 0, 2, out long copied));
         Assert.Equal((2, "12"), (copied, _guest.Read(copy)));
         TestGuest.Expect(files.Release(File, FuseReleaseFlags.Flush | FuseReleaseFlags.FlockUnlock, 1));
         TestGuest.Expect(files.SyncDirectory(new FileTarget(NodeId.Root, default), false));
@@ -89,7 +90,8 @@ public sealed unsafe class ByNodeTests : IDisposable
     public void Making_a_file_opens_nothing_for_good()
     {
         (Entry made, FileHandle handle) = _guest.Create(NodeId.Root, "made");
-        TestGuest.Expect(_guest.TryCreate(NodeId.Root, "file", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out Entry found, out FileHandle other));
+        TestGuest.Expect(
+            _guest.TryCreate(NodeId.Root, "file", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out Entry found, out FileHandle other));
         Assert.Equal((default, default), (handle, other));
         Assert.Equal(0UL, found.Attributes.stx_size);
         Assert.Equal(0, ((PassthroughFileSystem)_guest.Files).OpenHandles);
@@ -100,7 +102,8 @@ public sealed unsafe class ByNodeTests : IDisposable
     [Fact]
     public void A_file_without_a_name_lives_until_it_is_forgotten()
     {
-        TestGuest.Expect(_guest.Files.CreateTemporary(TestGuest.Root, NodeId.Root, OpenFlags.O_RDWR, 0x180, out Entry made, out FileHandle handle));
+        TestGuest.Expect(
+            _guest.Files.CreateTemporary(TestGuest.Root, NodeId.Root, OpenFlags.O_RDWR, 0x180, out Entry made, out FileHandle handle));
         Assert.Equal(default, handle);
         FileTarget file = new(made.Node, default);
         TestGuest.Expect(_guest.TryWrite(file, "nameless", 0));
@@ -141,8 +144,8 @@ public sealed unsafe class ByNodeTests : IDisposable
         FileTarget file = new(reading.Lookup("file").Node, default);
         Assert.Equal("0123456789", reading.Read(file));
         Assert.Equal(Errno.EROFS, reading.TryWrite(file, "x", 0));
-        Assert.Equal(Errno.EROFS, reading.Files.Allocate(file, 0, 0, 1));
-        Assert.Equal(Errno.EROFS, reading.Files.CopyRange(file, 0, file, 2, 1, out _));
+        Assert.Equal(Errno.EROFS, reading.Files.Allocate(TestGuest.Root, file, 0, 0, 1));
+        Assert.Equal(Errno.EROFS, reading.Files.CopyRange(TestGuest.Root, file, 0, file, 2, 1, out _));
         TestGuest.Expect(reading.TryCreate(NodeId.Root, "file", OpenFlags.O_RDONLY, out _, out FileHandle handle));
         Assert.Equal(default, handle);
         Assert.Equal(Errno.EROFS, reading.TryCreate(NodeId.Root, "file", OpenFlags.O_RDWR, out _, out _));
@@ -155,16 +158,18 @@ public sealed unsafe class ByNodeTests : IDisposable
         byte stored = 0;
         IoVec vector = new(&stored, 1);
         FileLock wanted = new() { Type = LockFlags.F_RDLCK, End = long.MaxValue };
-        Assert.Equal(Errno.ESTALE, files.Read(file, &vector, 1, 0, out _));
-        Assert.Equal(Errno.ESTALE, files.Write(file, &vector, 1, 0, FuseWriteFlags.None, 0, out _));
+        Assert.Equal(Errno.ESTALE, files.Read(file, &vector, 1, 0, mayWait: true, out _));
+        Assert.Equal(Errno.ESTALE, files.Write(TestGuest.Root, file, &vector, 1, 0, FuseWriteFlags.None, out _));
         Assert.Equal(Errno.ESTALE, files.Sync(file, false));
         Assert.Equal(Errno.ESTALE, files.SyncDirectory(file, false));
-        Assert.Equal(Errno.ESTALE, files.Allocate(file, 0, 0, 1));
+        Assert.Equal(Errno.ESTALE, files.Allocate(TestGuest.Root, file, 0, 0, 1));
         Assert.Equal(Errno.ESTALE, files.Seek(file, 0, 3, out _));
-        Assert.Equal(Errno.ESTALE, files.CopyRange(file, 0, file, 0, 1, out _));
+        Assert.Equal(Errno.ESTALE, files.CopyRange(TestGuest.Root, file, 0, file, 0, 1, out _));
         Assert.Equal(Errno.ESTALE, files.ReadDirectory(file, 0, true, new ListingSink(4096)));
         Assert.Equal(Errno.ESTALE, files.GetAttributes(node, default(FileHandle), out _));
-        Assert.Equal(Errno.ESTALE, _guest.TrySetAttributes(node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh }, out _));
+        Assert.Equal(
+            Errno.ESTALE,
+            _guest.TrySetAttributes(node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh }, out _));
         Assert.Equal(Errno.ESTALE, files.GetLock(file, 1, ref wanted));
         Assert.Equal(Errno.ESTALE, files.SetLock(file, 1, wanted));
         Assert.Equal(Errno.ESTALE, files.SetFlock(file, 1, LockFlags.F_RDLCK));

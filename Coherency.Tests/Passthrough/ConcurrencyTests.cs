@@ -40,7 +40,8 @@ public sealed class ConcurrencyTests
     }
 
     private static void Exchange(TestGuest guest, int round) =>
-        TestGuest.Expect(guest.TryRename(NodeId.Root, $"{(round % 4) + 1}", NodeId.Root, $"{((round + 1) % 4) + 1}", OpenFlags.RENAME_EXCHANGE));
+        TestGuest.Expect(
+            guest.TryRename(NodeId.Root, $"{(round % 4) + 1}", NodeId.Root, $"{((round + 1) % 4) + 1}", OpenFlags.RENAME_EXCHANGE));
 
     /// <summary>A new inode gets the number of the one before on ext4: only the generation tells them apart.</summary>
     private static void MakeAndRemove(TestGuest guest, int round)

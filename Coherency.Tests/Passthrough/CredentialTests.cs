@@ -7,6 +7,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>Who owns what guests make, and with which mode. As root only: switching ids is root's.</summary>
+[Trait("Category", "Root")]
 public sealed class CredentialTests
 {
     private const uint Mode777 = 0x1FF;

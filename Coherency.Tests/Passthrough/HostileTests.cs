@@ -8,6 +8,7 @@ using Xunit;
 namespace Coherency.Tests.Passthrough;
 
 /// <summary>Requests that a guest's kernel would not send, names at the limits, and large vectors.</summary>
+[Trait("Category", "Root")]
 public sealed unsafe class HostileTests
 {
     [Fact]
@@ -15,7 +16,10 @@ public sealed unsafe class HostileTests
     {
         using TestShare share = new();
         TestGuest guest = share.OpenGuest();
-        byte[][] names = [[0xFF, 0xFE, (byte)'\n'], [.. Enumerable.Repeat((byte)'n', EntryName.BytesMax)], "\\ *"u8.ToArray(), "..."u8.ToArray()];
+        byte[][] names =
+        [
+            [0xFF, 0xFE, (byte)'\n'], [.. Enumerable.Repeat((byte)'n', EntryName.BytesMax)], "\\ *"u8.ToArray(), "..."u8.ToArray(),
+        ];
         foreach (byte[] name in names)
         {
             fixed (byte* p = (byte[])[.. name, 0])
@@ -49,7 +53,10 @@ public sealed unsafe class HostileTests
         TestGuest guest = share.OpenGuest();
         share.WriteFile("file", "text");
         NodeId node = guest.Lookup("file").Node;
-        Assert.Equal("text", guest.Read(guest.Open(node, OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_DIRECTORY | OpenFlags.O_PATH | OpenFlags.O_DIRECT)));
+        Assert.Equal(
+            "text",
+            guest.Read(
+                guest.Open(node, OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_DIRECTORY | OpenFlags.O_PATH | OpenFlags.O_DIRECT)));
         Assert.Equal(Errno.EISDIR, guest.TryOpen(NodeId.Root, OpenFlags.O_RDONLY, out _));
         Assert.Equal(Errno.EINVAL, guest.TryMakeNode(NodeId.Root, "x", 0xF000, 0, out _));
         Assert.Equal(Errno.EPERM, guest.TryMakeNode(NodeId.Root, "x", StatFlags.S_IFDIR, 0, out _));
@@ -57,7 +64,7 @@ public sealed unsafe class HostileTests
         Assert.Equal(Errno.EINVAL, guest.TrySetAttributes(node, new AttributeChange { Valid = FuseSetAttrValid.Size, Size = -1 }, out _));
         FileHandle handle = guest.Open(node, OpenFlags.O_RDWR);
         Assert.Equal(Errno.EINVAL, guest.TryWrite(handle, "x", -1));
-        Assert.Equal(Errno.EINVAL, guest.Files.Allocate(handle, 0, -1, 10));
+        Assert.Equal(Errno.EINVAL, guest.Files.Allocate(TestGuest.Root, handle, 0, -1, 10));
         Assert.Equal(Errno.EISDIR, guest.TrySetAttributes(NodeId.Root, new AttributeChange { Valid = FuseSetAttrValid.Size }, out _));
         TestGuest.Expect(guest.Files.OpenDirectory(NodeId.Root, out FileHandle directory));
         Assert.NotEqual(Errno.None, guest.Files.ReadDirectory(directory, -5, false, new ListingSink(4096)));
@@ -79,12 +86,12 @@ public sealed unsafe class HostileTests
             fixed (IoVec* v = vectors)
             {
                 Fill(vectors, d);
-                TestGuest.Expect(guest.Files.Write(handle, v, count, 5, FuseWriteFlags.None, 0, out long written));
+                TestGuest.Expect(guest.Files.Write(TestGuest.Root, handle, v, count, 5, FuseWriteFlags.None, out long written));
                 Assert.Equal(data.Length, written);
                 Fill(vectors, b);
-                TestGuest.Expect(guest.Files.Read(handle, v, count, 5, out long read));
+                TestGuest.Expect(guest.Files.Read(handle, v, count, 5, mayWait: true, out long read));
                 Assert.Equal(data.Length, read);
-                TestGuest.Expect(guest.Files.Read(handle, v, count, data.Length, out read));
+                TestGuest.Expect(guest.Files.Read(handle, v, count, data.Length, mayWait: true, out read));
                 Assert.Equal(5, read);
             }
         }
@@ -109,9 +116,10 @@ public sealed unsafe class HostileTests
         share.WriteFile("log", "");
         FileHandle inA = a.Open(a.Lookup("log").Node, OpenFlags.O_WRONLY | OpenFlags.O_APPEND);
         FileHandle inB = b.Open(b.Lookup("log").Node, OpenFlags.O_WRONLY | OpenFlags.O_APPEND);
-        TestGuest.Expect(a.TryWrite(inA, "one ", 0));
-        TestGuest.Expect(b.TryWrite(inB, "two ", 0));
-        TestGuest.Expect(a.TryWrite(inA, "three", 4));
+        const int flags = OpenFlags.O_WRONLY | OpenFlags.O_APPEND;
+        TestGuest.Expect(a.TryWrite(inA, "one ", 0, openFlags: flags));
+        TestGuest.Expect(b.TryWrite(inB, "two ", 0, openFlags: flags));
+        TestGuest.Expect(a.TryWrite(inA, "three", 4, openFlags: flags));
         Assert.Equal("one two three", File.ReadAllText(share.Path("log")));
     }
 
@@ -123,7 +131,7 @@ public sealed unsafe class HostileTests
         share.WriteFile("file", "0123");
         FileHandle handle = guest.Open(guest.Lookup("file").Node, OpenFlags.O_WRONLY | OpenFlags.O_APPEND);
         Assert.Equal("0123", guest.Read(handle));
-        TestGuest.Expect(guest.TryWrite(handle, "x", 1));
+        TestGuest.Expect(guest.TryWrite(handle, "x", 1, FuseWriteFlags.Cache, OpenFlags.O_WRONLY | OpenFlags.O_APPEND));
         Assert.Equal("0x23", File.ReadAllText(share.Path("file")));
     }
 
@@ -155,8 +163,8 @@ public sealed unsafe class HostileTests
         Assert.All(results, errno => Assert.Equal(Errno.EROFS, errno));
         FileHandle handle = guest.Open(node, OpenFlags.O_RDONLY);
         Assert.Equal(Errno.EROFS, guest.TryWrite(handle, "x", 0));
-        Assert.Equal(Errno.EROFS, guest.Files.Allocate(handle, 0, 0, 1));
-        Assert.Equal(Errno.EROFS, guest.Files.CopyRange(handle, 0, handle, 2, 1, out _));
+        Assert.Equal(Errno.EROFS, guest.Files.Allocate(TestGuest.Root, handle, 0, 0, 1));
+        Assert.Equal(Errno.EROFS, guest.Files.CopyRange(TestGuest.Root, handle, 0, handle, 2, 1, out _));
         TestGuest.Expect(guest.TryCreate(NodeId.Root, "file", OpenFlags.O_RDONLY, out _, out handle));
         Assert.Equal("text", guest.Read(handle));
         Assert.Equal(["file"], Directory.GetFileSystemEntries(share.Directory).Select(Path.GetFileName));
@@ -168,35 +176,14 @@ public sealed unsafe class HostileTests
     [InlineData("mkfs.xfs -q -f")]
     public void Other_file_systems(string makeFileSystem)
     {
-        string image = Path.GetTempFileName();
-        string place = Directory.CreateTempSubdirectory("coherency-mount").FullName;
-        using (FileStream stream = File.OpenWrite(image))
-        {
-            stream.SetLength(400L << 20);
-        }
-
-        Shell(string.Create(CultureInfo.InvariantCulture, $"{makeFileSystem} {image} && mount -o loop {image} {place}"));
-        try
-        {
-            using TestShare share = new(o => o with { InodeFileHandles = InodeFileHandles.Mandatory }, place);
-            TestGuest guest = share.OpenGuest();
-            (Entry entry, FileHandle handle) = guest.Create(NodeId.Root, "file");
-            TestGuest.Expect(guest.TryWrite(handle, "data", 0));
-            Assert.Equal(entry.Node, guest.Lookup("file").Node);
-            TestGuest.Expect(guest.TryUnlink(NodeId.Root, "file"));
-            Assert.Equal("data", guest.Read(guest.Open(entry.Node, OpenFlags.O_RDONLY)));
-            Assert.NotEqual(entry.Node, guest.Create(NodeId.Root, "file").Entry.Node);
-        }
-        finally
-        {
-            Shell($"umount {place}; rmdir {place}; rm {image}");
-        }
-    }
-
-    private static void Shell(string command)
-    {
-        using System.Diagnostics.Process process = System.Diagnostics.Process.Start("sh", ["-c", command]);
-        process.WaitForExit();
-        Assert.Equal(0, process.ExitCode);
+        using LoopFileSystem disk = new(makeFileSystem);
+        using TestShare share = new(o => o with { InodeFileHandles = InodeFileHandles.Mandatory }, disk.Directory);
+        TestGuest guest = share.OpenGuest();
+        (Entry entry, FileHandle handle) = guest.Create(NodeId.Root, "file");
+        TestGuest.Expect(guest.TryWrite(handle, "data", 0));
+        Assert.Equal(entry.Node, guest.Lookup("file").Node);
+        TestGuest.Expect(guest.TryUnlink(NodeId.Root, "file"));
+        Assert.Equal("data", guest.Read(guest.Open(entry.Node, OpenFlags.O_RDONLY)));
+        Assert.NotEqual(entry.Node, guest.Create(NodeId.Root, "file").Entry.Node);
     }
 }

@@ -114,10 +114,10 @@ public sealed class MutationTests : IDisposable
         ExpectSlots(file);
         TestGuest.Expect(_guest.TryWrite(handle, "x", 0));
         ExpectSlots(file);
-        TestGuest.Expect(_guest.Files.Allocate(handle, 0, 0, 10));
+        TestGuest.Expect(_guest.Files.Allocate(TestGuest.Root, handle, 0, 0, 10));
         ExpectSlots(file);
         FileHandle target = _guest.Open(Node("b"), OpenFlags.O_RDWR);
-        TestGuest.Expect(_guest.Files.CopyRange(handle, 0, target, 0, 5, out _));
+        TestGuest.Expect(_guest.Files.CopyRange(TestGuest.Root, handle, 0, target, 0, 5, out _));
         ExpectSlots(other);
         TestGuest.Expect(_guest.TryCreate(NodeId.Root, "a", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out _, out _));
         ExpectSlots(Name("a"), _root, file);
@@ -132,11 +132,12 @@ public sealed class MutationTests : IDisposable
         FileTarget target = new(Node("a"), default);
         TestGuest.Expect(_guest.TryWrite(target, "x", 0));
         ExpectSlots(file);
-        TestGuest.Expect(_guest.Files.Allocate(target, 0, 0, 10));
+        TestGuest.Expect(_guest.Files.Allocate(TestGuest.Root, target, 0, 0, 10));
         ExpectSlots(file);
-        TestGuest.Expect(_guest.Files.CopyRange(target, 0, new FileTarget(Node("b"), default), 0, 5, out _));
+        TestGuest.Expect(_guest.Files.CopyRange(TestGuest.Root, target, 0, new FileTarget(Node("b"), default), 0, 5, out _));
         ExpectSlots(other);
-        TestGuest.Expect(_guest.TrySetAttributes(target.Node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh }, out _));
+        TestGuest.Expect(
+            _guest.TrySetAttributes(target.Node, new AttributeChange { Valid = FuseSetAttrValid.Size | FuseSetAttrValid.Fh }, out _));
         ExpectSlots(file);
         TestGuest.Expect(_guest.TryCreate(NodeId.Root, "a", OpenFlags.O_RDWR | OpenFlags.O_TRUNC, out _, out _));
         ExpectSlots(Name("a"), _root, file);

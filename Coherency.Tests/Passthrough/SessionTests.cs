@@ -151,7 +151,8 @@ public sealed class SessionTests
         DescriptorBudget budget = new(60);
         List<string> log = [];
         budget.Exhausted += log.Add;
-        using TestShare share = new(o => o with { Budget = budget, CachedDescriptorsMax = 8, InodeFileHandles = handles, OpenFilesPerSessionMax = 1000 });
+        using TestShare share = new(
+            o => o with { Budget = budget, CachedDescriptorsMax = 8, InodeFileHandles = handles, OpenFilesPerSessionMax = 1000 });
         TestGuest guest = share.OpenGuest();
         TestGuest.Expect(guest.Files.OpenDirectory(NodeId.Root, out FileHandle directory));
         for (int i = 0; i < 100; i++)
@@ -191,12 +192,15 @@ public sealed class SessionTests
     [Fact]
     public void A_directory_that_cannot_be_shared_is_one_line()
     {
-        ShareException missing = Assert.Throws<ShareException>(() => new PassthroughShare(new PassthroughOptions { SharedDirectory = "/no/such" }));
+        ShareException missing = Assert.Throws<ShareException>(
+            () => new PassthroughShare(new PassthroughOptions { SharedDirectory = "/no/such" }));
         Assert.Equal("cannot share '/no/such': No such file or directory", missing.Message);
-        ShareException file = Assert.Throws<ShareException>(() => new PassthroughShare(new PassthroughOptions { SharedDirectory = "/etc/passwd" }));
+        ShareException file = Assert.Throws<ShareException>(
+            () => new PassthroughShare(new PassthroughOptions { SharedDirectory = "/etc/passwd" }));
         Assert.Equal("cannot share '/etc/passwd': Not a directory", file.Message);
         ShareException noHandles = Assert.Throws<ShareException>(
-            () => new PassthroughShare(new PassthroughOptions { SharedDirectory = "/proc", InodeFileHandles = InodeFileHandles.Mandatory }));
+            () => new PassthroughShare(
+                new PassthroughOptions { SharedDirectory = "/proc", InodeFileHandles = InodeFileHandles.Mandatory }));
         Assert.Contains("file handles are mandatory", noHandles.Message, StringComparison.Ordinal);
     }
 }

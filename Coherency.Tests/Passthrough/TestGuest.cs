@@ -34,7 +34,8 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
         return entry;
     }
 
-    public Errno TryCreate(NodeId parent, string name, int flags, out Entry entry, out FileHandle handle, Caller? caller = null, uint mode = 0x1A4)
+    public Errno TryCreate(
+        NodeId parent, string name, int flags, out Entry entry, out FileHandle handle, Caller? caller = null, uint mode = 0x1A4)
     {
         fixed (byte* p = Bytes(name))
         {
@@ -104,7 +105,7 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
         }
     }
 
-    public Errno TryOpen(NodeId node, int flags, out FileHandle handle) => files.Open(node, flags, false, out handle);
+    public Errno TryOpen(NodeId node, int flags, out FileHandle handle) => files.Open(Root, node, flags, false, out handle);
 
     public FileHandle Open(NodeId node, int flags)
     {
@@ -120,7 +121,7 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
         fixed (byte* p = bytes)
         {
             IoVec vector = new(p, (nuint)bytes.Length);
-            Errno errno = files.Write(file, &vector, 1, offset, flags, openFlags, out long written);
+            Errno errno = files.Write(Root, file with { OpenFlags = openFlags }, &vector, 1, offset, flags, out long written);
             Assert.True(errno != Errno.None || written == bytes.Length);
             return errno;
         }
@@ -132,7 +133,7 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
         fixed (byte* p = bytes)
         {
             IoVec vector = new(p, (nuint)most);
-            Expect(files.Read(file, &vector, 1, offset, out long read));
+            Expect(files.Read(file, &vector, 1, offset, mayWait: true, out long read));
             return Encoding.UTF8.GetString(bytes, 0, (int)read);
         }
     }
@@ -168,7 +169,7 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
     {
         fixed (byte* p = Bytes(name))
         {
-            return files.SetXattr(node, Name(p), Encoding.UTF8.GetBytes(value), 0, false);
+            return files.SetXattr(Root, node, Name(p), Encoding.UTF8.GetBytes(value), 0, false);
         }
     }
 
@@ -221,7 +222,7 @@ internal sealed unsafe class TestGuest(IFileSystem files) : IDisposable
     }
 }
 
-internal sealed record ListedEntry(string Name, ulong Ino, byte Type, long NextOffset, ulong Node, ulong EntryIno);
+internal sealed record ListedEntry(string Name, ulong Ino, byte Type, long NextOffset, ulong Node, ulong EntryIno, bool HasSpellings);
 
 internal sealed class ListingSink(int bytesLeft) : IDirectorySink
 {
@@ -237,6 +238,12 @@ internal sealed class ListingSink(int bytesLeft) : IDirectorySink
     {
         bytesLeft -= PlusHeaderBytes + name.Length + 7;
         Entries.Add(new ListedEntry(
-            Encoding.UTF8.GetString(name), position.Ino, position.Type, position.NextOffset, entry.Node.Value, entry.Attributes.stx_ino));
+            Encoding.UTF8.GetString(name),
+            position.Ino,
+            position.Type,
+            position.NextOffset,
+            entry.Node.Value,
+            entry.Attributes.stx_ino,
+            entry.HasSpellings));
     }
 }

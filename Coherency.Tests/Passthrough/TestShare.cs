@@ -1,4 +1,5 @@
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Passthrough;
 using Xunit;
 

@@ -27,9 +27,12 @@ public sealed class NegotiationTests : IDisposable
     [Theory]
     [InlineData(CacheMode.Never, 0ul, FuseOpenReplyFlags.DirectIo, FuseOpenReplyFlags.None, false)]
     [InlineData(CacheMode.Auto, 1ul, FuseOpenReplyFlags.None, FuseOpenReplyFlags.None, false)]
-    [InlineData(CacheMode.Metadata, DaySeconds, FuseOpenReplyFlags.DirectIo, FuseOpenReplyFlags.CacheDir | FuseOpenReplyFlags.KeepCache, true)]
-    [InlineData(CacheMode.Always, DaySeconds, FuseOpenReplyFlags.KeepCache, FuseOpenReplyFlags.CacheDir | FuseOpenReplyFlags.KeepCache, true)]
-    public void A_cache_mode_means_what_virtiofsd_means_by_it(CacheMode mode, ulong seconds, FuseOpenReplyFlags file, FuseOpenReplyFlags directory, bool symlinks)
+    [InlineData(
+        CacheMode.Metadata, DaySeconds, FuseOpenReplyFlags.DirectIo, FuseOpenReplyFlags.CacheDir | FuseOpenReplyFlags.KeepCache, true)]
+    [InlineData(
+        CacheMode.Always, DaySeconds, FuseOpenReplyFlags.KeepCache, FuseOpenReplyFlags.CacheDir | FuseOpenReplyFlags.KeepCache, true)]
+    public void A_cache_mode_means_what_virtiofsd_means_by_it(
+        CacheMode mode, ulong seconds, FuseOpenReplyFlags file, FuseOpenReplyFlags directory, bool symlinks)
     {
         using VirtioFsGuest guest = Connect(share => share with { Cache = mode });
         fuse_entry_out entry = guest.Fuse.Lookup(NodeId.Root, "file"u8);
@@ -37,6 +40,8 @@ public sealed class NegotiationTests : IDisposable
         Assert.Equal(seconds, guest.Fuse.GetAttr(NodeId.Root).attr_valid);
         Assert.Equal(file, (FuseOpenReplyFlags)guest.Fuse.Open(new NodeId(entry.nodeid), OpenFlags.O_RDONLY).open_flags);
         Assert.Equal(directory, (FuseOpenReplyFlags)guest.Fuse.OpenDir(NodeId.Root).open_flags);
+        // What has no name is not looked up again: overlayfs would take that for a file that is gone.
+        Assert.True(guest.Fuse.TmpFile(NodeId.Root, OpenFlags.O_RDWR, 0x180).Entry.entry_valid > DaySeconds);
         Assert.Equal(symlinks, guest.Connection.Flags.HasFlag(FuseInitFlags.CacheSymlinks));
         Assert.Equal(mode != CacheMode.Never, guest.Connection.Flags.HasFlag(FuseInitFlags.ReaddirplusAuto));
     }
@@ -93,7 +98,8 @@ public sealed class NegotiationTests : IDisposable
     [Fact]
     public void A_client_that_is_too_old_is_refused()
     {
-        FuseException refused = Assert.Throws<FuseException>(() => Connect(share => share, new FuseConnectionOptions { MinorVersion = 30 }));
+        FuseException refused = Assert.Throws<FuseException>(
+            () => Connect(share => share, new FuseConnectionOptions { MinorVersion = 30 }));
         Assert.Equal(Errno.EPROTO, refused.Errno);
     }
 

@@ -10,6 +10,7 @@ using Coherency.Guest.Coherence;
 using Coherency.Guest.Files;
 using Coherency.Guest.Fuse;
 using Coherency.Host.Passthrough;
+using Coherency.Host.Server.Statistics;
 using Coherency.Tests.Passthrough;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -106,7 +107,7 @@ public sealed class WithoutOpensTests : IDisposable
     [InlineData(0x5346414F)] // AFS
     [InlineData(0x794C7630)] // overlayfs, whose directories count their entries
     [InlineData(0)]
-    public void File_systems_that_report_at_close_are_not_local(long type) => Assert.False(LocalFileSystems.Contain(type));
+    public void File_systems_that_report_at_close_are_not_local(long type) => Assert.False(FileSystemTraits.AreLocal(type));
 
     [Theory]
     [InlineData(ProcessFlags.CAP_DAC_OVERRIDE)]
@@ -230,7 +231,7 @@ public sealed class WithoutOpensTests : IDisposable
     /// <summary>Requests so far that a program's open, read and close can cause.</summary>
     private long OpeningRequests()
     {
-        Coherency.Host.Server.RequestCounters counters = _server!.Endpoints[0].Session.Counters;
+        Coherency.Host.Server.Statistics.RequestCounters counters = _server!.Endpoints[0].Session.Counters;
         return counters[FuseOpcode.Open] + counters[FuseOpcode.Read] + counters[FuseOpcode.Flush] + counters[FuseOpcode.Release];
     }
 

@@ -14,7 +14,8 @@ public sealed class DurationBucketTests
         foreach (long duration in edges.Concat(powers).Append(0).Append(long.MaxValue))
         {
             int expected = DurationBuckets.Bounds.ToArray().Count(bound => bound < duration);
-            Assert.True(DurationBuckets.IndexOf(duration) == expected, $"{duration} ns: {DurationBuckets.IndexOf(duration)} instead of {expected}");
+            Assert.True(
+                DurationBuckets.IndexOf(duration) == expected, $"{duration} ns: {DurationBuckets.IndexOf(duration)} instead of {expected}");
         }
     }
 

@@ -11,7 +11,10 @@ internal sealed partial class MetricsText(string text)
         .. from line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
            where line[0] != '#'
            let match = Sample().Match(line)
-           select (match.Groups["name"].Value, match.Groups["labels"].Value, double.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture)),
+           select (
+               match.Groups["name"].Value,
+               match.Groups["labels"].Value,
+               double.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture)),
     ];
 
     public IEnumerable<string> Names => _samples.Select(sample => sample.Name).Distinct();

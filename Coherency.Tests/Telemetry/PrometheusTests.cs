@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Coherency.Core.Fuse;
 using Coherency.Guest;
@@ -45,6 +44,20 @@ public sealed class PrometheusTests : IDisposable
         Assert.Contains("# TYPE target info\n", text, StringComparison.Ordinal);
     }
 
+    /// <summary>What belongs to the administration is not there, though the same server answers it on its socket.</summary>
+    [Theory]
+    [InlineData("/coherency.admin.v1.Admin/ListGuests")]
+    [InlineData("/grpc.health.v1.Health/Check")]
+    [InlineData("/no.Such/Service")]
+    public async Task Nothing_else_is_answered_where_metrics_are(string path)
+    {
+        using HttpClient client = new();
+        using ByteArrayContent call = new(Admin.RawCall.Frame([]));
+        call.Headers.ContentType = new("application/grpc");
+        using HttpResponseMessage response = await client.PostAsync(new Uri(_bed.Address, path), call);
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+    }
+
     /// <summary>It asks for OpenMetrics, whose reader is the stricter one.</summary>
     [Fact]
     public void Prometheus_scrapes_and_answers_with_the_right_numbers()
@@ -54,7 +67,7 @@ public sealed class PrometheusTests : IDisposable
         using VirtioFsGuest guest = _bed.Connect(TelemetryBed.GuestA);
         (_, long stale) = _bed.MakeStale(guest);
         Assert.True(stale > 0);
-        int port = FreePort();
+        int port = FreePort.Find();
         string configuration = Path.Combine(_bed.WorkFolder, "prometheus.yml");
         File.WriteAllText(configuration, $$"""
             global: { scrape_interval: 200ms, scrape_timeout: 200ms }
@@ -62,23 +75,19 @@ public sealed class PrometheusTests : IDisposable
               - job_name: coherencyd
                 static_configs: [ { targets: [ "{{_bed.Address.Authority}}" ] } ]
             """);
-        using Process prometheus = Process.Start(new ProcessStartInfo(
+        using CompanionProcess prometheus = CompanionProcess.Start(
             "prometheus",
-            [$"--config.file={configuration}", $"--storage.tsdb.path={_bed.WorkFolder}/data", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]))!;
-        try
-        {
-            Assert.Equal(Count + 1, Await(port, "sum(coherency_fuse_requests_total{coherency_guest=\"a\",fuse_operation=\"LOOKUP\"})"));
-            Assert.Equal(Count + 1, Await(port, "sum(coherency_fuse_request_duration_seconds_count{fuse_operation=\"LOOKUP\"})"));
-            Assert.Equal(1, Await(port, "up{job=\"coherencyd\"}"));
-            Assert.Equal(stale, Await(port, "sum(coherency_stale_entries)"));
-            // Half of all lookups took less than what is said of them all.
-            Assert.InRange(Await(port, "histogram_quantile(0.5, sum by (le) (coherency_fuse_request_duration_seconds_bucket{fuse_operation=\"LOOKUP\"}))"), 1e-7, 10);
-        }
-        finally
-        {
-            prometheus.Kill();
-            prometheus.WaitForExit();
-        }
+            [$"--config.file={configuration}", $"--storage.tsdb.path={_bed.WorkFolder}/data", $"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error"]);
+        Assert.Equal(Count + 1, Await(port, "sum(coherency_fuse_requests_total{coherency_guest=\"a\",fuse_operation=\"LOOKUP\"})"));
+        Assert.Equal(Count + 1, Await(port, "sum(coherency_fuse_request_duration_seconds_count{fuse_operation=\"LOOKUP\"})"));
+        Assert.Equal(1, Await(port, "up{job=\"coherencyd\"}"));
+        Assert.Equal(stale, Await(port, "sum(coherency_stale_entries)"));
+        // Half of all lookups took less than what is said of them all.
+        Assert.InRange(
+            Await(port, "histogram_quantile(0.5, sum by (le) (coherency_fuse_request_duration_seconds_bucket{fuse_operation=\"LOOKUP\"}))"),
+            1e-7,
+            10);
     }
 
     private void Lookup(int count)
@@ -103,7 +112,9 @@ public sealed class PrometheusTests : IDisposable
     {
         try
         {
-            using HttpRequestMessage request = new(HttpMethod.Get, $"http://127.0.0.1:{port}/api/v1/query?query={Uri.EscapeDataString(query)}");
+            using HttpRequestMessage request = new(
+                HttpMethod.Get,
+                $"http://127.0.0.1:{port}/api/v1/query?query={Uri.EscapeDataString(query)}");
             using HttpResponseMessage response = client.Send(request);
             if (response.StatusCode != HttpStatusCode.OK)
             {
@@ -121,12 +132,5 @@ public sealed class PrometheusTests : IDisposable
             // It has not begun to listen.
             return null;
         }
-    }
-
-    private static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

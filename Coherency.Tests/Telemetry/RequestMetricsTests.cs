@@ -127,6 +127,19 @@ public sealed class RequestMetricsTests : IDisposable
     }
 
     [Fact]
+    public void What_a_guest_keeps_of_descriptors_is_told()
+    {
+        using VirtioFsGuest guest = _bed.Connect(TelemetryBed.GuestA);
+        File.WriteAllText(Path.Combine(_bed.Share, "held"), "text");
+        NodeId file = new(guest.Fuse.Lookup(NodeId.Root, "held"u8).nodeid);
+        double before = Kept();
+        guest.Fuse.Open(file, OpenFlags.O_RDONLY);
+        Assert.Equal(before + 1, Kept());
+
+        double Kept() => new MetricsText(_bed.Scrape()).Sum("coherency_descriptors_kept", OfGuestA);
+    }
+
+    [Fact]
     public void What_is_taken_up_and_what_guests_hold_is_told()
     {
         using VirtioFsGuest guest = _bed.Connect(TelemetryBed.GuestA);

@@ -1,18 +1,21 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
+using Coherency.Daemon.Admin.Listening;
+using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Daemon.Telemetry;
 using Coherency.Guest;
 using Coherency.Host.Coherence.Holdings;
-using Coherency.Tests.Hostile;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Coherency.Tests.Telemetry;
+
+/// <summary>Tests that count what this process counts.</summary>
+[CollectionDefinition(TelemetryBed.OneAtATime)]
+public sealed class TelemetryTests;
 
 /// <summary>What <c>coherencyd serve</c> runs, in this process, with guests a and b, and its metrics on a port of the loopback.</summary>
 internal sealed class TelemetryBed : IDisposable
@@ -24,8 +27,8 @@ internal sealed class TelemetryBed : IDisposable
     public const string GuestB = "b";
 
     private readonly DirectoryInfo _work = System.IO.Directory.CreateTempSubdirectory("coherency-telemetry-");
-    private readonly DaemonTelemetry _telemetry;
-    private readonly WebApplication _web;
+    private readonly AdminAddresses _addresses;
+    private readonly WebApplication _host;
 
     public TelemetryBed(bool isDisabled = false)
     {
@@ -36,15 +39,20 @@ internal sealed class TelemetryBed : IDisposable
             Guests = [.. new[] { GuestA, GuestB }.Select(guest => new GuestConfiguration { Name = guest, Socket = SocketOf(guest) })],
             NumRequestQueues = 1,
         };
-        Server = new GuestServer(new ServeConfiguration { Shares = [share] }, new CollectedLog());
-        _telemetry = new DaemonTelemetry(Server, TelemetrySettings.Off with { IsDisabled = isDisabled });
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
-        builder.Services.AddRoutingCore();
-        _web = builder.Build();
-        _web.UseRouting();
-        _telemetry.Prometheus.MapTo(_web);
-        _web.StartAsync().Wait();
+        ServeConfiguration configuration = new()
+        {
+            Shares = [share],
+            Admin = new AdminConfiguration { Socket = Path.Combine(_work.FullName, "admin.sock") },
+            Metrics = "0",
+        };
+        _addresses = AdminAddresses.Of(configuration.Admin);
+        _host = ServeHost.Build(
+            configuration,
+            _addresses,
+            new LogSettings(LogLevel.None, LogFormat.Text),
+            TelemetrySettings.Off with { IsDisabled = isDisabled });
+        _host.StartAsync().Wait();
+        Server = _host.Services.GetRequiredService<GuestServer>();
     }
 
     public GuestServer Server { get; }
@@ -55,7 +63,7 @@ internal sealed class TelemetryBed : IDisposable
     public string WorkFolder => _work.FullName;
 
     /// <summary>Where the metrics are, without the path.</summary>
-    public Uri Address => new(_web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+    public Uri Address => new(_host.Urls.Single(url => url.StartsWith("http://127.0.0.1", StringComparison.Ordinal)));
 
     public VirtioFsGuest Connect(string guest) => VirtioFsGuest.Connect(SocketOf(guest));
 
@@ -69,16 +77,18 @@ internal sealed class TelemetryBed : IDisposable
         request.Headers.Add("Accept", isOpenMetrics ? "application/openmetrics-text; version=1.0.0" : "text/plain");
         using HttpResponseMessage response = client.Send(request);
         response.EnsureSuccessStatusCode();
-        Assert.StartsWith(isOpenMetrics ? "application/openmetrics-text" : "text/plain; version=0.0.4", response.Content.Headers.ContentType!.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            isOpenMetrics ? "application/openmetrics-text" : "text/plain; version=0.0.4",
+            response.Content.Headers.ContentType!.ToString(),
+            StringComparison.Ordinal);
         using StreamReader reader = new(response.Content.ReadAsStream());
         return reader.ReadToEnd();
     }
 
     public void Dispose()
     {
-        ((IDisposable)_web).Dispose();
-        _telemetry.Dispose();
-        Server.Dispose();
+        ((IDisposable)_host).Dispose();
+        _addresses.Dispose();
         _work.Delete(recursive: true);
     }
 

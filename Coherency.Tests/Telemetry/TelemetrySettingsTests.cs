@@ -1,3 +1,4 @@
+using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Telemetry;
 
 namespace Coherency.Tests.Telemetry;
@@ -8,8 +9,14 @@ public sealed class TelemetrySettingsTests
     [InlineData("", false, false, false, 0)]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://x", true, false, true, 0)]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=always_on", true, true, true, 1)]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.01", true, true, true, 100)]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0", true, false, true, 0)]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.01", true, true, true, 100)]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0",
+        true,
+        false,
+        true,
+        0)]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=always_off", true, false, true, 0)]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://x", true, false, false, 0)]
     [InlineData("OTEL_METRICS_EXPORTER=otlp", true, false, false, 0)]
@@ -24,7 +31,8 @@ public sealed class TelemetrySettingsTests
     [Fact]
     public void Disabled_is_disabled()
     {
-        TelemetrySettings settings = TelemetrySettings.Read(Parse("OTEL_SDK_DISABLED=true OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=always_on"));
+        TelemetrySettings settings = TelemetrySettings.Read(
+            Parse("OTEL_SDK_DISABLED=true OTEL_EXPORTER_OTLP_ENDPOINT=http://x OTEL_TRACES_SAMPLER=always_on"));
         Assert.Equal(TelemetrySettings.Off with { IsDisabled = true }, settings);
     }
 

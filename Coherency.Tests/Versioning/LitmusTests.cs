@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using Coherency.Core.Versioning;
@@ -16,6 +15,8 @@ public sealed class LitmusTests : IDisposable
 {
     private const int RaceMs = 3000;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-litmus-");
     private readonly ITestOutputHelper _output;
 
@@ -23,7 +24,11 @@ public sealed class LitmusTests : IDisposable
     {
         _output = output;
         ChildResult gcc = ChildProcess.Run(
-            "gcc", ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-o", Reader, Path.Combine(Repository.Root, "Coherency.Tests", "Versioning", "litmus.c")]);
+            "gcc",
+            [
+                "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-o", Reader,
+                Path.Combine(Repository.Root, "Coherency.Tests", "Versioning", "litmus.c"),
+            ]);
         Assert.True(gcc.ExitCode == 0, gcc.Errors);
     }
 
@@ -58,9 +63,8 @@ public sealed class LitmusTests : IDisposable
         using MemoryMappedFile page = MemoryMappedFile.CreateFromFile(pagePath, FileMode.Create, null, 4096);
         using MemoryMappedViewAccessor view = page.CreateViewAccessor();
         using VersionTableWriter table = VersionTableWriter.Open(tablePath, new VersionTableDescription("litmus", 1, 1024, 1000));
-        using Process reader = Process.Start(new ProcessStartInfo(
-            Reader, [tablePath, pagePath, RaceMs.ToString(CultureInfo.InvariantCulture), .. readerOptions])
-        { RedirectStandardOutput = true })!;
+        using CompanionProcess reader = CompanionProcess.Start(
+            Reader, [tablePath, pagePath, RaceMs.ToString(CultureInfo.InvariantCulture), .. readerOptions]);
 
         byte* start = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
@@ -76,8 +80,8 @@ public sealed class LitmusTests : IDisposable
         }
 
         view.SafeMemoryMappedViewHandle.ReleasePointer();
-        Assert.Equal(0, reader.ExitCode);
-        long[] counts = [.. reader.StandardOutput.ReadToEnd().Split(' ').Select(number => long.Parse(number, CultureInfo.InvariantCulture))];
+        Assert.Equal(0, reader.WaitForExit(Patience));
+        long[] counts = [.. reader.Output.Split(' ').Select(number => long.Parse(number, CultureInfo.InvariantCulture))];
         Outcome outcome = new(changes, counts[0], counts[1], counts[2]);
         _output.WriteLine($"{outcome}");
         return outcome;

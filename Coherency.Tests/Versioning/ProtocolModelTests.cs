@@ -1,6 +1,7 @@
 namespace Coherency.Tests.Versioning;
 
-/// <summary>The protocol itself, searched exhaustively as a model: eng/model/version-table.pml says what that covers.</summary>
+/// <summary>The protocol itself, searched exhaustively as models: eng/model/*.pml say what they cover.</summary>
+[Trait("Category", "Slow")]
 public sealed class ProtocolModelTests
 {
     [Fact]
@@ -9,6 +10,7 @@ public sealed class ProtocolModelTests
         ChildResult check = ChildProcess.Run(Path.Combine(Repository.Root, "eng", "model", "check"), []);
         Assert.True(check.ExitCode == 0, check.Output + check.Errors);
         string[] verdicts = [.. check.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[^1])];
-        Assert.Equal(["right", "right", "wrong", "wrong", "wrong", "wrong", "wrong"], verdicts);
+        Assert.Equal(6, verdicts.Count(verdict => verdict == "right"));
+        Assert.Equal(12, verdicts.Count(verdict => verdict == "wrong"));
     }
 }

@@ -166,18 +166,73 @@ public sealed class VersionTableTests : IDisposable
         byte[] bytes = File.ReadAllBytes(_path);
         bytes[offset] ^= 0x42;
         File.WriteAllBytes(_path, bytes);
-        Assert.Contains(expected, Assert.Throws<VersionTableException>(() => VersionTableReader.Open(_path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Throws<VersionTableException>(() => VersionTableReader.Open(_path)).Message, StringComparison.Ordinal);
         using VersionTableWriter writer = Open();
         Assert.Contains(expected, writer.ReplacedBecause, StringComparison.Ordinal);
         using VersionTableReader reader = VersionTableReader.Open(_path);
         Assert.True(reader.Sample(A).Counts);
     }
 
+    /// <summary>A reader that asked twice would look for slots far beyond the memory.</summary>
+    [Fact]
+    public void A_header_that_changes_while_it_is_judged_misleads_no_reader()
+    {
+        const int Attempts = 10_000;
+        using VersionTableWriter writer = Open();
+        using CancellationTokenSource done = new();
+        Thread liar = new(() => Lie(writer.Fd, done.Token));
+        liar.Start();
+        try
+        {
+            for (int i = 0; i < Attempts; i++)
+            {
+                AssertRefusesOrKnows(Slots);
+            }
+        }
+        finally
+        {
+            done.Cancel();
+            liar.Join();
+        }
+
+        using VersionTableReader reader = VersionTableReader.Open(_path);
+        Assert.Equal(Slots, reader.SlotCount);
+    }
+
+    /// <summary>Says again and again that there are more slots than there are.</summary>
+    private static unsafe void Lie(int fd, CancellationToken done)
+    {
+        using MemoryMapping mapping = MemoryMapping.MapShared(fd, VersionTableConstants.HeaderBytes);
+        coherency_table_header* header = (coherency_table_header*)mapping.Start;
+        while (!done.IsCancellationRequested)
+        {
+            Volatile.Write(ref header->slot_count, VersionTableConstants.SlotsMax);
+            Thread.SpinWait(8);
+            Volatile.Write(ref header->slot_count, Slots);
+            Thread.SpinWait(8);
+        }
+    }
+
+    private void AssertRefusesOrKnows(int slotCount)
+    {
+        try
+        {
+            using VersionTableReader reader = VersionTableReader.Open(_path);
+            Assert.Equal(slotCount, reader.SlotCount);
+        }
+        catch (VersionTableException refused)
+        {
+            Assert.Contains("slots", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void A_short_file_is_refused_by_the_reader()
     {
         File.WriteAllBytes(_path, new byte[100]);
-        Assert.Contains("too few", Assert.Throws<VersionTableException>(() => VersionTableReader.Open(_path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "too few", Assert.Throws<VersionTableException>(() => VersionTableReader.Open(_path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

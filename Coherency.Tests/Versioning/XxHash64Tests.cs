@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Coherency.Core.Versioning;
@@ -30,10 +29,7 @@ public sealed class XxHash64Tests
             File.WriteAllBytes(files[^1], data[..length]);
         }
 
-        ProcessStartInfo start = new("xxhsum", ["-H64", .. files]) { RedirectStandardOutput = true };
-        using Process process = Process.Start(start)!;
-        string[] lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        process.WaitForExit();
+        string[] lines = ChildProcess.Run("xxhsum", ["-H64", .. files]).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Directory.Delete(directory, recursive: true);
 
         Assert.Equal(files.Count, lines.Length);
@@ -41,7 +37,8 @@ public sealed class XxHash64Tests
         {
             string[] parts = line.Split("  ");
             int length = int.Parse(Path.GetFileName(parts[1]), CultureInfo.InvariantCulture);
-            Assert.Equal(ulong.Parse(parts[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture), XxHash64.Hash(data.AsSpan(0, length)));
+            Assert.Equal(
+                ulong.Parse(parts[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture), XxHash64.Hash(data.AsSpan(0, length)));
         }
     }
 }

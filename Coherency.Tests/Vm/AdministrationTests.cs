@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Coherency.Daemon.Commands.Admin;
+using Coherency.Daemon.Commands.Remote;
 using Coherency.Guest.VirtualMachines;
+using Coherency.Tests.Daemon;
 using Coherency.Tests.Dashboard;
 using Microsoft.Playwright;
 using Xunit;
@@ -46,10 +47,10 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
                 Image = VirtualMachineImage.Stable,
                 WorkFolder = _work,
                 DaemonSocket = _daemon.SocketOf(name),
-                Tag = DaemonProcess.Tag,
+                Tag = SharingDaemon.Tag,
                 TableFile = _daemon.SocketOf(name) + ".table",
             });
-            await _guests[name].ExpectAsync($"mount -t coherency {DaemonProcess.Tag} {Mount}");
+            await _guests[name].ExpectAsync($"mount -t coherency {SharingDaemon.Tag} {Mount}");
         }
     }
 
@@ -72,7 +73,8 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
 
         await Build($"mv {Mount}/src/old.c {Mount}/src/new.c; echo changed >{Mount}/src/main.c");
         // It stays for a moment, so that it can be told what it is.
-        int pid = int.Parse(await HostShell.ExpectAsync($"echo $$; echo more >>{Shared}/docs/index.md; sleep 1"), CultureInfo.InvariantCulture);
+        int pid = int.Parse(
+            await HostShell.ExpectAsync($"echo $$; echo more >>{Shared}/docs/index.md; sleep 1"), CultureInfo.InvariantCulture);
         await EventuallyAsync(() => Stale().Exists(entry => PathOf(entry) == "docs/index.md"));
 
         List<JsonNode> stale = Stale();
@@ -80,19 +82,17 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
         JsonNode renamed = Find(stale, "src/old.c", "ENTRY_KIND_DENTRY");
         Assert.StartsWith("RENAME", renamed["cause"]!["operation"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal("build", renamed["cause"]!["actor"]!["guest"]!.GetValue<string>());
-        Assert.StartsWith("RENAME", Find(stale, "src/new.c", "ENTRY_KIND_NEGATIVE_DENTRY")["cause"]!["operation"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "RENAME",
+            Find(stale, "src/new.c", "ENTRY_KIND_NEGATIVE_DENTRY")["cause"]!["operation"]!.GetValue<string>(),
+            StringComparison.Ordinal);
         Assert.Equal("build", Find(stale, "src/main.c", "ENTRY_KIND_ATTRIBUTES")["cause"]!["actor"]!["guest"]!.GetValue<string>());
         Assert.Equal("build", Find(stale, "src", "ENTRY_KIND_DIRECTORY")["cause"]!["actor"]!["guest"]!.GetValue<string>());
         JsonNode changed = Find(stale, "docs/index.md", "ENTRY_KIND_ATTRIBUTES")["cause"]!;
         Assert.Equal("HOST_MODIFY", changed["operation"]!.GetValue<string>());
         Assert.Equal(pid, changed["actor"]!["host"]!["pid"]!.GetValue<int>());
         Assert.Equal("sh", changed["actor"]!["host"]!["command"]!.GetValue<string>());
-        using (Process failing = Start(["stale", "--fail"]))
-        {
-            await failing.StandardOutput.ReadToEndAsync();
-            await failing.WaitForExitAsync();
-            Assert.Equal(AdminCommand.FoundStale, failing.ExitCode);
-        }
+        Assert.Equal(AdminCommand.FoundStale, ChildProcess.Run("dotnet", CommandLine("stale", "--fail")).ExitCode);
 
         Transcribe("status");
         Transcribe("guests");
@@ -124,7 +124,8 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
             await Build($"ls -lR {Mount} >/dev/null");
             await page.GotoAsync(Admin("dashboard").Trim());
             BackgroundCommand work = await _guests["build"].StartAsync(
-                $"while [ ! -e /run/enough ]; do for i in $(seq 300); do [ -e /run/enough ] || echo new >{Mount}/docs/page$i.md; stat {Mount}/docs/* >/dev/null; done; done");
+                $"while [ ! -e /run/enough ]; do for i in $(seq 300); do [ -e /run/enough ] || echo new >{Mount}/docs/page$i.md; stat " +
+                $"{Mount}/docs/* >/dev/null; done; done");
             await Assertions.Expect(page.GetByText("docs/page1.md").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
             await Assertions.Expect(page.Locator("#heat-rows tr")).Not.ToHaveCountAsync(0, new() { Timeout = 30_000 });
             string text = await page.InnerTextAsync("main");
@@ -148,7 +149,8 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
     private async Task InvalidateAsync()
     {
         Transcribe("invalidate src --recursive");
-        Assert.Contains(Stale(), entry => PathOf(entry) == "src/main.c" && entry["cause"]!["operation"]!.GetValue<string>() == "INVALIDATE");
+        Assert.Contains(
+            Stale(), entry => PathOf(entry) == "src/main.c" && entry["cause"]!["operation"]!.GetValue<string>() == "INVALIDATE");
         Assert.DoesNotContain(Stale(), entry => PathOf(entry).StartsWith("docs", StringComparison.Ordinal));
         Transcribe("invalidate --all");
         Assert.Contains(Stale(), entry => PathOf(entry).StartsWith("docs", StringComparison.Ordinal));
@@ -176,8 +178,10 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
 
     private static async Task EventuallyAsync(Func<bool> isReached)
     {
-        for (int i = 0; i < 100 && !isReached(); i++)
+        Stopwatch waited = Stopwatch.StartNew();
+        while (!isReached())
         {
+            Assert.True(waited.Elapsed < TimeSpan.FromMinutes(1), "what was waited for did not come");
             await Task.Delay(50);
         }
     }
@@ -190,18 +194,17 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
     /// <summary>A command that goes on by itself, until it has told of what a guest does.</summary>
     private async Task TranscribeFollowingAsync(string arguments, string change, string expected)
     {
-        using Process process = Start(arguments.Split(' '));
-        Task<string?> line = process.StandardOutput.ReadLineAsync();
+        await using CompanionProcess process = CompanionProcess.Start("dotnet", CommandLine(arguments.Split(' ')));
         // It says nothing when it begins to watch.
-        for (int i = 0; i < 100 && !line.IsCompleted; i++)
+        for (int i = 0; i < 100 && !process.Output.Contains('\n', StringComparison.Ordinal); i++)
         {
             await Build(change);
-            await Task.WhenAny(line, Task.Delay(200));
+            await Task.Delay(200);
         }
 
-        process.Kill();
-        Assert.Contains(expected, await line, StringComparison.Ordinal);
-        Transcribe(arguments, $"{await line}\n");
+        string line = process.Output.Split('\n')[0];
+        Assert.Contains(expected, line, StringComparison.Ordinal);
+        Transcribe(arguments, $"{line}\n");
     }
 
     private void Transcribe(string arguments, string printed)
@@ -216,19 +219,11 @@ public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifeti
     /// <summary>What a command prints that must succeed.</summary>
     private string Admin(params string[] arguments)
     {
-        using Process process = Start(arguments);
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string printed = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"coherencyd admin {string.Join(' ', arguments)} ended with {process.ExitCode}: {errors.Result}");
-        return printed;
+        ChildResult result = ChildProcess.Run("dotnet", CommandLine(arguments));
+        Assert.True(result.ExitCode == 0, $"coherencyd admin {string.Join(' ', arguments)} ended with {result.ExitCode}: {result.Errors}");
+        return result.Output;
     }
 
-    private Process Start(string[] arguments) => Process.Start(new ProcessStartInfo(
-        "dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"), "admin", .. arguments, "--socket", CoherencydProcess.AdminSocketIn(_work)])
-    {
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    })!;
+    private string[] CommandLine(params string[] arguments) =>
+        [RunningDaemon.Program, "admin", .. arguments, "--socket", CoherencydProcess.AdminSocketIn(_work)];
 }

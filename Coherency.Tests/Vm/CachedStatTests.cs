@@ -45,7 +45,8 @@ public sealed class CachedStatTests(ITestOutputHelper output)
             var toAlways = Median(CacheMode.Coherent) / Median(CacheMode.Always);
             var toNever = Median(CacheMode.Never) / Median(CacheMode.Coherent);
             output.WriteLine(
-                $"a stat, emulated: coherent {Median(CacheMode.Coherent):f2} us, always {Median(CacheMode.Always):f2} us, never {Median(CacheMode.Never):f2} us; "
+                $"a stat, emulated: coherent {Median(CacheMode.Coherent):f2} us, always {Median(CacheMode.Always):f2} us, never " +
+                $"{Median(CacheMode.Never):f2} us; "
                 + $"coherent takes {toAlways:f2} times as long as always, never {toNever:f1} times as long as coherent");
             guest.AssertKernelIsSound();
             // The bar is 1.3 on a quiet machine; this one may be busy.

@@ -4,6 +4,7 @@ using Coherency.Core.Versioning;
 using Coherency.Guest;
 using Coherency.Guest.Coherence;
 using Coherency.Guest.VirtualMachines;
+using Coherency.Tests.Passthrough;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -20,14 +21,16 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
     public async Task What_is_unchanged_costs_no_request()
     {
         MakeFiles(Files);
-        await HostShell.ExpectAsync($"cd {HostFolder} && for i in $(seq 20); do ln -s target$i link$i; mkdir dir$i; touch dir$i/file; done");
+        await HostShell.ExpectAsync(
+            $"cd {HostFolder} && for i in $(seq 20); do ln -s target$i link$i; mkdir dir$i; touch dir$i/file; done");
         // Twice: attributes that came while something else changed are not believed until they were asked for.
         await LookAroundAsync();
         await LookAroundAsync();
         var before = _guests.Server.CountRequests("b");
         await LookAroundAsync();
         var sent = Difference(_guests.Server.CountRequests("b"), before);
-        output.WriteLine($"{Rounds * Files} stats, {Rounds * Files} absent names, 20 readlinks, ls -lR of {Files + 60} names: {Describe(sent)}");
+        output.WriteLine(
+            $"{Rounds * Files} stats, {Rounds * Files} absent names, 20 readlinks, ls -lR of {Files + 60} names: {Describe(sent)}");
         Assert.Empty(sent);
 
         before = _guests.Server.CountRequests("b");
@@ -110,7 +113,8 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
             else
                 cache.CreateFile(folder, "moved1");
             var seen = await B.ExpectAsync(
-                $"cd {Folder}; stat -c %s file; [ -e new{i} ] && echo made; [ -e moved{i} ] && echo here; [ -e moved{i - 1} ] || echo gone; "
+                $"cd {Folder}; stat -c %s file; [ -e new{i} ] && echo made; [ -e moved{i} ] && echo here; [ -e moved{i - 1} ] || echo " +
+                "gone; "
                 + $"[ -e new{i + 1} ] || echo absent; [ -e moved{i + 1} ] || echo absent; ls | wc -l");
             stale += seen.Split('\n').SequenceEqual([$"{i}", "made", "here", "gone", "absent", "absent", $"{i + 2}"]) ? 0 : 1;
         }
@@ -234,7 +238,8 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
         BackgroundCommand store = await A.StartAsync($"guest-tool store-mapped {Folder}/file 2 {seconds}");
         foreach (var writer in writers)
         {
-            var counts = (await writer.CompletionAsync(LongCommand)).Text.Split(' ').Select(text => long.Parse(text, CultureInfo.InvariantCulture)).ToArray();
+            var counts = (await writer.CompletionAsync(LongCommand)).Text.Split(' ').Select(
+                text => long.Parse(text, CultureInfo.InvariantCulture)).ToArray();
             output.WriteLine($"{counts[0]} own writes, {counts[1]} not read back");
             Assert.Equal(0, counts[1]);
             Assert.True(counts[0] > writes, $"only {counts[0]} writes in {seconds} s");
@@ -248,15 +253,60 @@ public abstract class CoherenceTests(CoherentGuests guests, ITestOutputHelper ou
         Assert.Equal(await HostShell.ExpectAsync($"md5sum <{HostFolder}/file"), await B.ExpectAsync($"md5sum <{Folder}/file"));
     }
 
+    /// <summary>A disk of the host, with names of which several spellings are one.</summary>
+    [Fact]
+    public async Task Where_case_is_ignored_a_name_comes_and_goes_by_all_its_spellings()
+    {
+        string place = Path.Combine(HostFolder, "ci");
+        Directory.CreateDirectory(place);
+        using LoopFileSystem disk = LoopFileSystem.IgnoringCase(place);
+        foreach (var actor in new[] { B, A })
+        {
+            await B.ExpectAsync($"cd {Folder}/ci && ! stat FOO && ls -l");
+            await actor.ExpectAsync($"cd {Folder}/ci && echo text >foo");
+            await B.ExpectAsync($"cd {Folder}/ci && ls -l && stat foo && stat FOO && cat FOO && stat Foo");
+            await actor.ExpectAsync($"cd {Folder}/ci && mv fOO bar");
+            await B.ExpectAsync($"cd {Folder}/ci && ! stat FOO && ! stat foo && stat BAR && stat Bar");
+            await actor.ExpectAsync($"cd {Folder}/ci && rm baR");
+            await B.ExpectAsync($"cd {Folder}/ci && ! stat BAR && ! stat Bar && ! stat bar");
+        }
+    }
+
+    [Fact]
+    public async Task What_the_host_mounts_over_a_directory_is_seen_and_what_it_covered_comes_back()
+    {
+        string place = Path.Combine(HostFolder, "place");
+        Directory.CreateDirectory(place);
+        const string covered = "! stat place/hello && [ -z \"$(ls -A place)\" ] && [ $(stat -c %d place) = $(stat -c %d .) ]";
+        const string mounted = "stat place/hello && ls place | grep hello && [ $(stat -c %d place) != $(stat -c %d .) ]";
+        await B.ExpectAsync($"cd {Folder} && {covered}");
+        using LoopFileSystem disk = new("mkfs.ext4 -q -F", place);
+        File.WriteAllText(Path.Combine(place, "hello"), "text");
+        for (var round = 0; round < 2; round++)
+        {
+            await ExpectSoonAsync(mounted);
+            Assert.True(SpinWait.SpinUntil(disk.TryUnmount, LongCommand));
+            await ExpectSoonAsync(covered);
+            disk.Mount();
+        }
+
+        await ExpectSoonAsync(mounted);
+
+        // What the host mounts is noticed a moment later.
+        Task ExpectSoonAsync(string condition) =>
+            B.ExpectAsync($"cd {Folder} && for i in $(seq 300); do {condition} && break; sleep 0.1; done && {condition}", LongCommand);
+    }
+
     [Fact]
     public async Task Mounting_again_and_again_leaves_nothing()
     {
         await B.ExpectAsync(
-            $"umount {TwoGuests.MountPoint}; for i in $(seq 20); do mount -t coherency {DaemonProcess.Tag} {TwoGuests.MountPoint} && ls {TwoGuests.MountPoint} >/dev/null "
+            $"umount {TwoGuests.MountPoint}; for i in $(seq 20); do mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint} && ls " +
+            $"{TwoGuests.MountPoint} >/dev/null "
             + $"&& umount {TwoGuests.MountPoint} || exit 1; done");
         await B.ExpectAsync("rmmod coherency && insmod /modules/coherency.ko");
         await _guests.MountAsync(B);
-        Assert.Equal("beating", await B.ExpectAsync($"cat /sys/fs/coherency/{DaemonProcess.Tag}/heartbeat"));
+        Assert.Equal("beating", await B.ExpectAsync($"cat /sys/fs/coherency/{SharingDaemon.Tag}/heartbeat"));
     }
 
     private void MakeFiles(int count)

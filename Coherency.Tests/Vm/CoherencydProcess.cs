@@ -1,16 +1,20 @@
 using Coherency.Guest.VirtualMachines;
+using Coherency.Tests.Daemon;
 namespace Coherency.Tests.Vm;
 
 /// <summary>coherencyd as the build put it beside the tests: one process for all guests.</summary>
-public sealed class CoherencydProcess : DaemonProcess
+public sealed class CoherencydProcess : SharingDaemon
 {
     private readonly CompanionProcess _process;
 
-    private CoherencydProcess(string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache, IEnumerable<string> more)
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
+
+    private CoherencydProcess(
+        string sharedDirectory, string workFolder, IReadOnlyList<string> guests, string cache, IEnumerable<string> more)
         : base(sharedDirectory, workFolder) =>
         _process = CompanionProcess.Start("dotnet",
         [
-            Path.Combine(AppContext.BaseDirectory, "coherencyd.dll"),
+            RunningDaemon.Program,
             "serve", "--shared-dir", sharedDirectory, "--tag", Tag,
             "--cache", cache,
             "--admin-socket", AdminSocketIn(workFolder),
@@ -37,6 +41,13 @@ public sealed class CoherencydProcess : DaemonProcess
     }
 
     public override Task PrepareForGuestAsync(string guest) => Task.CompletedTask;
+
+    /// <summary>Asks it to stop with SIGTERM and returns its exit code.</summary>
+    public Task<int> StopAsync()
+    {
+        ChildProcess.Run("kill", ["-TERM", $"{_process.ProcessId}"]);
+        return _process.WaitForExitAsync(StopTimeout);
+    }
 
     public override ValueTask DisposeAsync() => _process.DisposeAsync();
 }

@@ -17,6 +17,9 @@ public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
 
     private const int OperationsUnlessTold = 5_000;
 
+    /// <summary>Records are in different pages.</summary>
+    private const int RecordPitch = 4096;
+
     private static readonly string[] Guests = ["first", "second"];
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20);
@@ -74,7 +77,8 @@ public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
         try
         {
             await Task.WhenAll(machines.Select((machine, role) => machine.ExpectAsync(
-                $"guest-history {MountPoint} {role} {Seed} {Operations} > /tmp/history && cp /tmp/history {MountPoint}/history{role}", Limit)));
+                $"guest-history {MountPoint} {role} {Seed} {Operations} > /tmp/history && cp /tmp/history {MountPoint}/history{role}",
+                Limit)));
             Array.ForEach(machines, machine => machine.AssertKernelIsSound());
         }
         finally
@@ -87,7 +91,8 @@ public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
 
         GuestHistoryLog log = GuestHistoryLog.Parse(ReadLog(0), ReadLog(1));
         output.WriteLine(
-            $"{fileSystem} over {device}, cache {cache}, seed {Seed}: {log.Operations} operations; clocks related to within {log.ClockHigh - log.ClockLow} ticks");
+            $"{fileSystem} over {device}, cache {cache}, seed {Seed}: {log.Operations} operations; clocks related to within " +
+            $"{log.ClockHigh - log.ClockLow} ticks");
         return log.History;
     }
 
@@ -99,13 +104,33 @@ public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
         foreach (string directory in (string[])["left", "right"])
         {
             Directory.CreateDirectory(Path.Combine(SharedDirectory, directory, "folder"));
+            Directory.CreateDirectory(Path.Combine(SharedDirectory, directory, "yard"));
             File.WriteAllBytes(Path.Combine(SharedDirectory, directory, "file"), []);
+            File.WriteAllBytes(Path.Combine(SharedDirectory, directory, "data"), new byte[2 * RecordPitch]);
+        }
+
+        const UnixFileMode everybodyMayEnter = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        MakeDirectory("closed", everybodyMayEnter);
+        MakeDirectory("sticky", everybodyMayEnter | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite | UnixFileMode.StickyBit);
+        File.SetUnixFileMode(SharedDirectory, everybodyMayEnter);
+        foreach (string file in (string[])["first", "second"])
+        {
+            File.WriteAllBytes(Path.Combine(SharedDirectory, "sticky", file), []);
         }
 
         foreach (string clock in (string[])["clock0", "clock1"])
         {
             File.WriteAllBytes(Path.Combine(SharedDirectory, clock), new byte[512]);
         }
+    }
+
+    private void MakeDirectory(string name, UnixFileMode mode)
+    {
+        string path = Path.Combine(SharedDirectory, name);
+        Directory.CreateDirectory(path);
+        // Not what is left of it by the umask.
+        File.SetUnixFileMode(path, mode);
     }
 
     private async Task<VirtualMachine> BootAsync(CoherencydProcess daemon, string guest, string fileSystem, FileSystemDevice device)
@@ -118,12 +143,13 @@ public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
             Device = device,
             WorkFolder = _workFolder,
             DaemonSocket = daemon.SocketOf(guest),
-            Tag = DaemonProcess.Tag,
+            Tag = SharingDaemon.Tag,
             TableFile = fileSystem == "coherency" && !isGeneric ? daemon.SocketOf(guest) + ".table" : null,
         });
-        await machine.ExpectAsync($"mount -t {fileSystem} {DaemonProcess.Tag} {MountPoint}");
+        await machine.ExpectAsync($"mount -t {fileSystem} {SharingDaemon.Tag} {MountPoint}");
         return machine;
     }
 
-    private static int? FromEnvironment(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out int value) ? value : null;
+    private static int? FromEnvironment(string name) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), out int value) ? value : null;
 }

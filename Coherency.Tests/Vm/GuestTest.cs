@@ -11,8 +11,6 @@ public abstract class GuestTest(TwoGuests guests) : IAsyncLifetime
 
     private readonly string _name = $"test-{Interlocked.Increment(ref _folders)}";
 
-    protected string FileSystemType => guests.FileSystemType;
-
     protected VirtualMachine A => guests.A;
 
     protected VirtualMachine B => guests.B;
@@ -31,8 +29,17 @@ public abstract class GuestTest(TwoGuests guests) : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        guests.AssertSound();
-        await HostShell.ExpectAsync($"rm -rf {HostFolder}");
+        try
+        {
+            guests.AssertSound();
+        }
+        finally
+        {
+            // What a test that failed has left mounted is not the next one's.
+            await HostShell.ExpectAsync(
+                $"for m in $(awk '$2 ~ \"^{HostFolder}/\" {{ print $2 }}' /proc/mounts | tac); do umount -l $m; done; rm -rf {HostFolder}");
+        }
+        await guests.ExpectAllForgottenAsync();
     }
 
     /// <summary>Asks the host and both guests the same question, in this test's folder.</summary>

@@ -8,8 +8,8 @@ namespace Coherency.Tests.Vm;
 [Collection(TimedTests.Name)]
 public sealed class MissingTableTests : IDisposable
 {
-    private const string Mount = $"mount -t coherency {DaemonProcess.Tag} {TwoGuests.MountPoint}";
-    private const string MountAnyhow = $"mount -t coherency -o fallback {DaemonProcess.Tag} {TwoGuests.MountPoint}";
+    private const string Mount = $"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}";
+    private const string MountAnyhow = $"mount -t coherency -o fallback {SharingDaemon.Tag} {TwoGuests.MountPoint}";
 
     private readonly string _work = Directory.CreateTempSubdirectory("coherency-no-table-").FullName;
 
@@ -34,7 +34,7 @@ public sealed class MissingTableTests : IDisposable
             Image = VirtualMachineImage.Stable,
             WorkFolder = _work,
             DaemonSocket = server.SocketOf("a"),
-            Tag = DaemonProcess.Tag,
+            Tag = SharingDaemon.Tag,
             TableFile = tableFile(server),
         });
 

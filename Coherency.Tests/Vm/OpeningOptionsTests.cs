@@ -49,7 +49,8 @@ public sealed class OpeningOptionsTests : IAsyncLifetime
         Dictionary<FuseOpcode, long> after = server.CountRequests("a");
         foreach ((FuseOpcode opcode, int count) in new[]
         {
-            (FuseOpcode.Open, 2), (FuseOpcode.Flush, 2), (FuseOpcode.Release, 2), (FuseOpcode.SetAttr, 0), (FuseOpcode.OpenDir, 1), (FuseOpcode.ReleaseDir, 1),
+            (FuseOpcode.Open, 2), (FuseOpcode.Flush, 2), (FuseOpcode.Release, 2), (FuseOpcode.SetAttr, 0), (FuseOpcode.OpenDir, 1), (
+                FuseOpcode.ReleaseDir, 1),
         })
         {
             Assert.Equal((opcode, count), (opcode, after.GetValueOrDefault(opcode) - before.GetValueOrDefault(opcode)));
@@ -67,13 +68,13 @@ public sealed class OpeningOptionsTests : IAsyncLifetime
             Image = VirtualMachineImage.Sid,
             WorkFolder = _work,
             DaemonSocket = server.SocketOf("a"),
-            Tag = DaemonProcess.Tag,
+            Tag = SharingDaemon.Tag,
             Device = FileSystemDevice.GenericVhostUser,
             KernelOptions = "slub_debug=FZPU panic_on_warn=1",
         });
-        await guest.ExpectAsync($"mount -t coherency {DaemonProcess.Tag} {TwoGuests.MountPoint}");
+        await guest.ExpectAsync($"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}");
         return guest;
     }
 
-    private static Task<string> OpensAsync(VirtualMachine guest) => guest.ExpectAsync($"cat /sys/fs/coherency/{DaemonProcess.Tag}/opens");
+    private static Task<string> OpensAsync(VirtualMachine guest) => guest.ExpectAsync($"cat /sys/fs/coherency/{SharingDaemon.Tag}/opens");
 }

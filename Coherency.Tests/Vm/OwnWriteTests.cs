@@ -42,16 +42,17 @@ public sealed class OwnWriteTests(ITestOutputHelper output) : IAsyncLifetime
             Image = VirtualMachineImage.Sid,
             WorkFolder = _work,
             DaemonSocket = server.SocketOf("a"),
-            Tag = DaemonProcess.Tag,
+            Tag = SharingDaemon.Tag,
             Device = FileSystemDevice.GenericVhostUser,
             RequestQueues = 2,
             Processors = 2,
         });
-        await guest.ExpectAsync($"mount -t coherency {DaemonProcess.Tag} {TwoGuests.MountPoint}");
+        await guest.ExpectAsync($"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}");
         for (int round = 0; round < Rounds; round++)
         {
             // A write of a whole page leaves the page unlocked while it is on its way.
-            await guest.ExpectAsync($"for age in old new; do echo $age-{round} | dd bs=4096 conv=sync of=/run/$age; done 2>/dev/null; cat /run/old >{File}");
+            await guest.ExpectAsync(
+                $"for age in old new; do echo $age-{round} | dd bs=4096 conv=sync of=/run/$age; done 2>/dev/null; cat /run/old >{File}");
             HideTime();
             Assert.Equal($"old-{round}", await guest.ExpectAsync($"head -c 5 {File}"));
             BackgroundCommand write = await guest.StartAsync(

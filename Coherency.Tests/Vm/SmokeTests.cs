@@ -11,7 +11,8 @@ public abstract class SmokeTests(TwoGuests guests) : GuestTest(guests)
     {
         var blocks = await HostShell.ExpectAsync($"stat -f -c '%b %S' {HostFolder}");
         Assert.Equal(blocks, await A.ExpectAsync($"stat -f -c '%b %S' {Folder}"));
-        Assert.Contains($"{DaemonProcess.Tag} {TwoGuests.MountPoint} {FileSystemType}", await B.ExpectAsync("cat /proc/mounts"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{SharingDaemon.Tag} {TwoGuests.MountPoint} virtiofs ", await B.ExpectAsync("cat /proc/mounts"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -20,19 +20,21 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
     private async Task<string> PrepareAsync(string command)
     {
         await HostShell.ExpectAsync(command);
-        Assert.Equal("spared", await B.ExpectAsync($"cat /sys/fs/coherency/{DaemonProcess.Tag}/opens"));
+        Assert.Equal("spared", await B.ExpectAsync($"cat /sys/fs/coherency/{SharingDaemon.Tag}/opens"));
         return await B.ExpectAsync($"touch {Folder}/known && cat {Folder}/known", LongCommand);
     }
 
     private string MakeTree =>
-        $"cd {HostFolder} && for d in $(seq {Directories}); do mkdir $d; for f in $(seq {FilesOfEach}); do echo $d/$f >$d/$f.c; echo >$d/$f.o; done; done; "
+        $"cd {HostFolder} && for d in $(seq {Directories}); do mkdir $d; for f in $(seq {FilesOfEach}); do echo $d/$f >$d/$f.c; echo " +
+        ">$d/$f.o; done; done; "
         + "find . -type f -exec touch -d '1 hour ago' {} + && find . -name '*.o' -exec touch -d '50 minutes ago' {} +";
 
     [Fact]
     public async Task Looking_at_an_unchanged_tree_costs_no_request()
     {
         await PrepareAsync($"{MakeTree} && printf 'all: $(patsubst %%.c,%%.o,$(wildcard */*.c))\\n%%.o: %%.c\\n\\tfalse\\n' >Makefile");
-        foreach (string command in new[] { "find . -exec ls -ld {} +", "ls -lR", "cat */*.c", "grep -r nothing . || true", "make", "du -s", "md5sum */*", "tar c ." })
+        foreach (string command in new[] { "find . -exec ls -ld {} +", "ls -lR", "cat */*.c", "grep -r nothing . || true", "make", "du -s",
+            "md5sum */*", "tar c ." })
         {
             string look = $"cd {Folder} && ({command}) >/dev/null";
             // What is read for the first time changes the time of access, which is asked for next time.
@@ -49,7 +51,8 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
     {
         const int files = 100;
         await PrepareAsync($"mkdir {HostFolder}/new {HostFolder}/shell");
-        Dictionary<FuseOpcode, long> sent = await CountAsync(() => B.ExpectAsync($"guest-tool make-small {Folder}/new {files}", LongCommand));
+        Dictionary<FuseOpcode, long> sent = await CountAsync(
+            () => B.ExpectAsync($"guest-tool make-small {Folder}/new {files}", LongCommand));
         output.WriteLine($"{files} new files: {Describe(sent)}");
         Assert.Equal(files, sent[FuseOpcode.MkNod]);
         Assert.Equal(files, sent[FuseOpcode.Write]);
@@ -84,9 +87,14 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
         Assert.Equal("theirs\ntheirs", await B.ExpectAsync($"cat {Folder}/made {Folder}/second"));
         // Whoever may not make a name is told that it is there, as everywhere.
         await A.ExpectAsync($"chmod 755 {Folder} && mkdir {Folder}/there");
-        Assert.Contains("File exists", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 mkdir {Folder}/there 2>&1")).Text, StringComparison.Ordinal);
-        Assert.Equal("EACCES", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 guest-tool open-flags {Folder}/absent write create")).Text);
-        Assert.Equal("EEXIST", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 guest-tool open-flags {Folder}/made create exclusive")).Text);
+        Assert.Contains(
+            "File exists",
+            (await B.RunAsync($"guest-tool as 1000 1000 1000 022 mkdir {Folder}/there 2>&1")).Text,
+            StringComparison.Ordinal);
+        Assert.Equal(
+            "EACCES", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 guest-tool open-flags {Folder}/absent write create")).Text);
+        Assert.Equal(
+            "EEXIST", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 guest-tool open-flags {Folder}/made create exclusive")).Text);
     }
 
     [Fact]
@@ -115,7 +123,8 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
         await PrepareAsync($"seq 1000 >{HostFolder}/file && cp {HostFolder}/file {HostFolder}/fixed && chmod 644 {HostFolder}/*");
         string sum = await HostShell.ExpectAsync($"md5sum <{HostFolder}/file");
         Assert.Equal(sum, await B.ExpectAsync($"md5sum <{Folder}/file"));
-        Assert.Equal("EACCES", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 guest-tool open-flags {Folder}/file write truncate")).Text);
+        Assert.Equal(
+            "EACCES", (await B.RunAsync($"guest-tool as 1000 1000 1000 022 guest-tool open-flags {Folder}/file write truncate")).Text);
         Assert.Equal(sum, await B.ExpectAsync($"md5sum <{Folder}/file"));
 
         // The guest does not know of this attribute, so that only the daemon can refuse.
@@ -147,6 +156,27 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
             Assert.Equal(0, (await writer.CompletionAsync(LongCommand)).ExitCode);
         Assert.Equal($"{2 * lines}", await HostShell.ExpectAsync($"grep -c '^from [ab] [0-9]*$' {HostFolder}/log"));
         Assert.Equal($"{2 * lines}", await A.ExpectAsync($"sort -u {Folder}/log | wc -l"));
+    }
+
+    /// <summary>
+    /// A request cannot be taken back, so the daemon ends a long wait, and the guest goes on with it unless there is a signal.
+    /// </summary>
+    [Theory]
+    [InlineData("posix")]
+    [InlineData("ofd")]
+    [InlineData("flock")]
+    public async Task A_process_that_waits_for_a_lock_can_be_killed_and_one_that_is_not_gets_it(string kind)
+    {
+        await PrepareAsync($"touch {HostFolder}/lock");
+        string wait = $"guest-tool lock {kind} exclusive wait {Folder}/lock";
+        BackgroundCommand holder = await A.StartAsync($"guest-tool lock {kind} exclusive try {Folder}/lock");
+        await holder.WaitForOutputAsync("held");
+        BackgroundCommand waiter = await B.StartAsync(wait);
+        await B.ExpectAsync($"timeout -s KILL 1 {wait}; [ $? = 137 ]");
+        await holder.TellAsync();
+        await waiter.WaitForOutputAsync("held");
+        await waiter.TellAsync();
+        await Task.WhenAll(holder.CompletionAsync(), waiter.CompletionAsync());
     }
 
     [Theory]
@@ -198,7 +228,8 @@ public abstract class SparedOpensTests(CoherentGuests guests, ITestOutputHelper 
     [Fact]
     public async Task A_program_that_runs_outlives_its_file_on_the_host()
     {
-        await PrepareAsync($"cd {HostFolder} && for name in replaced removed; do for i in a b c d; do printf %4096s $i | tr ' ' $i; done >$name; done");
+        await PrepareAsync(
+            $"cd {HostFolder} && for name in replaced removed; do for i in a b c d; do printf %4096s $i | tr ' ' $i; done >$name; done");
         BackgroundCommand replaced = await B.StartAsync($"guest-tool hold-mapped {Folder}/replaced");
         BackgroundCommand removed = await B.StartAsync($"guest-tool hold-mapped {Folder}/removed");
         await replaced.WaitForOutputAsync("mapped");

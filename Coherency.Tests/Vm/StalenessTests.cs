@@ -63,9 +63,9 @@ public sealed class StalenessTests(CoherentStableGuests coherent, ITestOutputHel
             Image = VirtualMachineImage.Stable,
             WorkFolder = workFolder,
             DaemonSocket = daemon.SocketOf(name),
-            Tag = DaemonProcess.Tag,
+            Tag = SharingDaemon.Tag,
         });
-        await machine.ExpectAsync($"mount -t virtiofs {DaemonProcess.Tag} {TwoGuests.MountPoint}");
+        await machine.ExpectAsync($"mount -t virtiofs {SharingDaemon.Tag} {TwoGuests.MountPoint}");
         return machine;
     }
 }

@@ -16,7 +16,7 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
     private readonly string _workFolder = Directory.CreateTempSubdirectory("coherency-vm-").FullName;
     private readonly Dictionary<string, VirtualMachine> _guests = [];
     private VirtualMachineImage? _image;
-    private DaemonProcess? _daemon;
+    private SharingDaemon? _daemon;
 
     public VirtualMachine A => _guests["a"];
 
@@ -50,16 +50,19 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
     }
 
     /// <summary>What the guests' mount command is told to mount.</summary>
-    public virtual string FileSystemType => "virtiofs";
+    protected virtual string FileSystemType => "virtiofs";
 
     public Task MountAsync(VirtualMachine guest) =>
-        guest.ExpectAsync($"mountpoint -q {MountPoint} || mount -t {FileSystemType} {DaemonProcess.Tag} {MountPoint}");
+        guest.ExpectAsync($"mountpoint -q {MountPoint} || mount -t {FileSystemType} {SharingDaemon.Tag} {MountPoint}");
 
-    protected virtual Task<DaemonProcess> StartDaemonAsync(string workFolder, IReadOnlyList<string> guests) =>
-        DaemonProcess.StartAsync(SharedDirectory, workFolder, guests);
+    protected virtual Task<SharingDaemon> StartDaemonAsync(string workFolder, IReadOnlyList<string> guests) =>
+        SharingDaemon.StartAsync(SharedDirectory, workFolder, guests);
 
     /// <summary>What a guest has that others have not.</summary>
     protected virtual VirtualMachineSettings Extend(VirtualMachineSettings settings) => settings;
+
+    /// <summary>Does to a guest that has booted what comes before the mount.</summary>
+    protected virtual Task PrepareAsync(VirtualMachine guest) => Task.CompletedTask;
 
     /// <summary>Boots a guest in the place of one that was killed, on the same socket, and mounts the share.</summary>
     public async Task<VirtualMachine> BootAsync(string name)
@@ -68,6 +71,7 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
             await previous.DisposeAsync();
         await _daemon!.PrepareForGuestAsync(name);
         var guest = await VirtualMachine.BootAsync(SettingsOf(name));
+        await PrepareAsync(guest);
         await MountAsync(guest);
         _guests[name] = guest;
         return guest;
@@ -81,6 +85,9 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
         Assert.True(_daemon!.IsRunning, $"the daemon exited:\n{_daemon.Output}");
     }
 
+    /// <summary>Fails when a guest keeps what no program of it uses any more, as far as the daemon can tell.</summary>
+    public virtual Task ExpectAllForgottenAsync() => Task.CompletedTask;
+
     private bool IsRunning(string name) => _guests.TryGetValue(name, out var guest) && guest.IsRunning;
 
     private VirtualMachineSettings SettingsOf(string name) => Extend(new VirtualMachineSettings
@@ -89,7 +96,7 @@ public abstract class TwoGuests(Func<VirtualMachineImage> locateImage, FileSyste
         Image = _image!,
         WorkFolder = _workFolder,
         DaemonSocket = _daemon!.SocketOf(name),
-        Tag = DaemonProcess.Tag,
+        Tag = SharingDaemon.Tag,
         Device = device,
     });
 

@@ -3,7 +3,7 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>QEMU's C virtiofsd: a process per socket, which serves one connection and exits.</summary>
 public sealed class VirtiofsdProcess(string program, string sharedDirectory, string workFolder, string cache = "none")
-    : DaemonProcess(sharedDirectory, workFolder)
+    : SharingDaemon(sharedDirectory, workFolder)
 {
     private readonly Dictionary<string, CompanionProcess> _processes = [];
 

@@ -2,15 +2,20 @@
 // One of two guests that do random things to the same few names, and write down when and with what result. The test puts
 // both logs together and decides whether anything stale was seen (Coherency.Tests/Histories/GuestHistory.cs).
 //
-//   guest-history FOLDER ROLE SEED OPERATIONS        ROLE is 0 in one guest and 1 in the other; the log goes to standard output
+//   guest-history FOLDER ROLE SEED OPERATIONS        together; ROLE is 0 in one guest and 1 in the other; the log goes to standard output
 //
 // Time is the time-stamp counter. Under QEMU's emulation it is the host's plus a constant for each guest, so that one number
 // relates the clocks of two guests. It is bounded by conversations over the share, before the first operation and after the
 // last. The log of role 0 has for each
 //   clock LOW HIGH      the other guest's clock is ahead of this one's by at least LOW and at most HIGH
-// Every other line is an operation, or what it says of one object:
+// Two tasks do so in each guest: what one of them changes, the other one looks at, and no slot tells it. Every other line is an
+// operation, or what it says of one object:
 //   START END pair P ACTION NAME VALUE       ACTION is a condition or a change of the symlinks NAME (0 or 1) of a pair
-//   START END ATTRIBUTE F read|write VALUE   ATTRIBUTE is mode, size or mtime
+//   START END OBJECT N read|write VALUE      OBJECT is mode, size, mtime, owner, or record: bytes that are written at once
+//   START END links N read|more|fewer VALUE  of a directory, where each task makes and removes subdirectories of its own
+//   START END time N reached VALUE           the modification time of that directory, which nobody sets
+//   START END mode N allows|denies BITS      to a user who is none of the owner's
+//   START END owner N is|is-not USER         decided in a directory with the sticky bit
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -22,10 +27,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { PAIRS = 4, FILES = 2, CLOCK_ROUNDS = 100, CLOCK_BYTES = 512 };
+enum { PAIRS = 4, FILES = 2, TASKS = 2, YARD_OWN = 8, RECORD_PITCH = 4096, CLOCK_ROUNDS = 100, CLOCK_BYTES = 512 };
+enum { USER = 1000 };
 
 static const char *const directories[] = { "left", "right" };
 static const char *const names[PAIRS][2] = {
@@ -33,9 +40,14 @@ static const char *const names[PAIRS][2] = {
 };
 static const char *const files[FILES] = { "left/file", "right/file" };
 static const char *const folders[FILES] = { "left/folder", "right/folder" };
+static const char *const yards[FILES] = { "left/yard", "right/yard" };
+static const char *const data[FILES] = { "left/data", "right/data" };
+static const char *const sticky[FILES] = { "sticky/first", "sticky/second" };
 
-static unsigned role;
+static unsigned role, task;
 static unsigned long long last_value;
+static bool in_yard[FILES][YARD_OWN];
+static bool counts_links;
 
 static void die(const char *what)
 {
@@ -56,10 +68,10 @@ static unsigned pick(unsigned choices)
     return (unsigned)random() % choices;
 }
 
-// One that neither guest has written before.
+// One that no task of either guest has written before.
 static unsigned long long next_value(void)
 {
-    return ++last_value * 2 + role;
+    return (++last_value * TASKS + task) * 2 + role;
 }
 
 static void log_pair(int64_t start, int64_t end, unsigned pair, const char *action, unsigned name, unsigned long long value)
@@ -71,6 +83,13 @@ static void log_attribute(
     int64_t start, int64_t end, const char *attribute, unsigned file, const char *action, unsigned long long value)
 {
     printf("%jd %jd %s %u %s %llu\n", (intmax_t)start, (intmax_t)end, attribute, file, action, value);
+}
+
+// What root does as somebody else, who is not in the files' group either.
+static void become(uid_t user)
+{
+    if (seteuid(0) < 0 || setegid(user) < 0 || seteuid(user) < 0)
+        die("seteuid");
 }
 
 // ---- clocks ------------------------------------------------------------------------------------------
@@ -286,39 +305,189 @@ static void set(unsigned file)
     log_attribute(start, end, attributes[attribute], file, "write", value);
 }
 
+// Of two records in different pages. Whatever is cached, opened or kept open, the last record written is read.
+static void read_record(unsigned record)
+{
+    unsigned long long value = 0;
+    int64_t start = now();
+    int file = open(data[record % FILES], O_RDONLY | O_CLOEXEC);
+    ssize_t length = pread(file, &value, sizeof value, record / FILES * RECORD_PITCH);
+    int64_t end = now();
+    if (length != sizeof value)
+        die("pread of a record");
+    close(file);
+    log_attribute(start, end, "record", record, "read", value);
+}
+
+static void write_record(unsigned record)
+{
+    unsigned long long value = next_value();
+    int file = open(data[record % FILES], O_WRONLY | O_CLOEXEC);
+    int64_t start = now();
+    ssize_t length = pwrite(file, &value, sizeof value, record / FILES * RECORD_PITCH);
+    int64_t end = now();
+    if (length != sizeof value)
+        die("pwrite of a record");
+    close(file);
+    log_attribute(start, end, "record", record, "write", value);
+}
+
+static void look_into_yard(unsigned yard)
+{
+    struct stat status;
+    int64_t start = now();
+    int result = stat(yards[yard], &status);
+    int64_t end = now();
+    if (result < 0)
+        die(yards[yard]);
+    if (counts_links)
+        log_attribute(start, end, "links", yard, "read", status.st_nlink);
+    log_attribute(start, end, "time", yard, "reached", status.st_mtim.tv_sec * 1000000000ULL + status.st_mtim.tv_nsec);
+}
+
+// Nobody else knows these names, so that neither can fail.
+static void change_yard(unsigned yard)
+{
+    char path[64];
+    unsigned own = pick(YARD_OWN);
+    bool there = in_yard[yard][own];
+    snprintf(path, sizeof path, "%s/%u-%u-%u", yards[yard], role, task, own);
+    int64_t start = now();
+    int result = there ? rmdir(path) : mkdir(path, 0777);
+    int64_t end = now();
+    if (result < 0)
+        die(path);
+    in_yard[yard][own] = !there;
+    if (counts_links)
+        log_attribute(start, end, "links", yard, there ? "fewer" : "more", 1);
+}
+
+static void ask_for_permission(unsigned file)
+{
+    int wanted = pick(2) ? R_OK : W_OK;
+    become(USER);
+    int64_t start = now();
+    int result = faccessat(AT_FDCWD, files[file], wanted, AT_EACCESS);
+    int64_t end = now();
+    become(0);
+    if (result < 0 && errno != EACCES)
+        die("faccessat");
+    log_attribute(start, end, "mode", file, result < 0 ? "denies" : "allows", wanted);
+}
+
+// To move a file out of a sticky directory is refused by its owner first (EPERM), and only then because the target cannot be
+// written (EACCES): so nothing moves.
+static void ask_for_owner(unsigned file)
+{
+    become(USER);
+    int64_t start = now();
+    int result = rename(sticky[file], "closed/moved");
+    int64_t end = now();
+    become(0);
+    if (result == 0 || (errno != EPERM && errno != EACCES))
+        die("rename out of a sticky directory");
+    log_attribute(start, end, "owner", file, errno == EACCES ? "is" : "is-not", USER);
+}
+
+static void look_at_owner(unsigned file)
+{
+    struct stat status;
+    int64_t start = now();
+    int result = stat(sticky[file], &status);
+    int64_t end = now();
+    if (result < 0)
+        die(sticky[file]);
+    log_attribute(start, end, "owner", file, "read", status.st_uid);
+}
+
+static void give_away(unsigned file)
+{
+    uid_t user = pick(2) ? USER : USER + 1 + (uid_t)next_value();
+    int64_t start = now();
+    int result = chown(sticky[file], user, (gid_t)-1);
+    int64_t end = now();
+    if (result < 0)
+        die("chown");
+    log_attribute(start, end, "owner", file, "write", user);
+}
+
 static void do_something(void)
 {
+    static void (*const of_files[])(unsigned) = {
+        look, look, set, look_into_yard, look_into_yard, change_yard, ask_for_permission, ask_for_permission,
+        ask_for_owner, ask_for_owner, look_at_owner, give_away,
+    };
     unsigned pair = pick(PAIRS), name = pick(2), choice = pick(100);
-    if (choice < 40)
+    if (choice < 24)
         find(pair, name);
-    else if (choice < 65)
-        look(pick(FILES));
-    else if (choice < 70)
+    else if (choice < 28)
         list(pick(2));
-    else if (choice < 78)
+    else if (choice < 33)
         make(pair, name);
-    else if (choice < 82)
+    else if (choice < 36)
         drop(pair, name);
-    else if (choice < 90)
+    else if (choice < 41)
         move(2 * pick(PAIRS / 2) + role, name);
+    else if (choice < 51)
+        read_record(pick(2 * FILES));
+    else if (choice < 57)
+        write_record(pick(2 * FILES));
     else
-        set(pick(FILES));
+        of_files[pick(sizeof of_files / sizeof of_files[0])](pick(FILES));
+}
+
+static void work(unsigned number, unsigned seed, int operations)
+{
+    task = number;
+    srandom((seed * 2 + role) * TASKS + task);
+    while (operations-- > 0)
+        do_something();
+}
+
+// Each other task writes to a file, so that no lines are mixed.
+static void work_together(unsigned seed, int operations)
+{
+    FILE *logs[TASKS] = { stdout };
+    pid_t children[TASKS];
+    fflush(stdout);
+    for (unsigned number = 1; number < TASKS; number++) {
+        logs[number] = tmpfile();
+        children[number] = fork();
+        if (logs[number] == NULL || children[number] < 0)
+            die("fork");
+        if (children[number] == 0) {
+            if (dup2(fileno(logs[number]), STDOUT_FILENO) < 0)
+                die("dup2");
+            work(number, seed, operations);
+            exit(0);
+        }
+    }
+    work(0, seed, operations);
+    for (unsigned number = 1; number < TASKS; number++) {
+        int status;
+        if (waitpid(children[number], &status, 0) < 0 || status != 0)
+            die("a task");
+        rewind(logs[number]);
+        for (int byte; (byte = getc(logs[number])) != EOF;)
+            putchar(byte);
+    }
 }
 
 int main(int count, char **arguments)
 {
+    struct stat empty;
     if (count != 5) {
         fprintf(stderr, "usage: guest-history FOLDER ROLE SEED OPERATIONS\n");
         return 2;
     }
     role = (unsigned)atoi(arguments[2]);
-    srandom((unsigned)atoi(arguments[3]) * 2 + role);
-    if (chdir(arguments[1]) < 0)
+    if (chdir(arguments[1]) < 0 || stat("closed", &empty) < 0)
         die(arguments[1]);
+    // Some file systems do not count subdirectories.
+    counts_links = empty.st_nlink == 2;
 
     relate_clocks(1);
-    for (int i = atoi(arguments[4]); i > 0; i--)
-        do_something();
+    work_together((unsigned)atoi(arguments[3]), atoi(arguments[4]) / TASKS);
     relate_clocks(1 + CLOCK_ROUNDS);
     return 0;
 }

@@ -10,14 +10,18 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -94,14 +98,27 @@ static void copy_range(char **arguments)
     printf("%lld\n", (long long)to);
 }
 
+static void link_opened(int file, const char *name)
+{
+    char descriptor[64];
+    snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", file);
+    check(linkat(AT_FDCWD, descriptor, AT_FDCWD, name, AT_SYMLINK_FOLLOW));
+}
+
 // The file gets a name only once it is complete.
 static void make_through_tmpfile(char **arguments)
 {
-    char descriptor[64];
     int file = (int)check(open(arguments[0], O_TMPFILE | O_RDWR | O_CLOEXEC, 0644));
     check(write(file, arguments[2], strlen(arguments[2])));
-    snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", file);
-    check(linkat(AT_FDCWD, descriptor, AT_FDCWD, arguments[1], AT_SYMLINK_FOLLOW));
+    link_opened(file, arguments[1]);
+}
+
+// Gives an open file another name after the test had the time to change it.
+static void hold_and_link(char **arguments)
+{
+    int file = open_or_fail(arguments[0], O_RDONLY);
+    hold("open");
+    link_opened(file, arguments[1]);
 }
 
 // Uses a file only through its descriptor after the test had the time to unlink it.
@@ -155,7 +172,7 @@ static void make_small(char **arguments)
 static void open_with_flags(char **arguments)
 {
     static const struct { const char *name; int flag; } flags[] = {
-        { "read", O_RDONLY }, { "write", O_WRONLY }, { "truncate", O_TRUNC }, { "create", O_CREAT }, { "exclusive", O_EXCL },
+        { "read", O_RDONLY }, { "write", O_WRONLY }, { "both", O_RDWR }, { "truncate", O_TRUNC }, { "create", O_CREAT }, { "exclusive", O_EXCL },
     };
     int wanted = 0;
     for (char **word = arguments + 1; *word != NULL; word++)
@@ -164,6 +181,193 @@ static void open_with_flags(char **arguments)
                 wanted |= flags[i].flag;
     check(close(open_or_fail(arguments[0], wanted)));
     printf("opened\n");
+}
+
+static char *map_or_fail(int file, size_t length, int protection, int kind)
+{
+    char *pages = mmap(NULL, length, protection, kind, file, 0);
+    if (pages == MAP_FAILED)
+        fail();
+    return pages;
+}
+
+static char *map_file(const char *path, int flags)
+{
+    struct stat status;
+    int file = open_or_fail(path, flags);
+    check(fstat(file, &status));
+    char *pages = map_or_fail(file, (size_t)status.st_size, flags == O_RDWR ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED);
+    check(close(file));
+    return pages;
+}
+
+// hold-dirty FILE...: stores X into the first byte of each file, through a mapping, and after the test had the time to change the
+// files writes the pages back.
+static void hold_dirty(char **arguments)
+{
+    char *page[256];
+    size_t files = 0;
+    for (; arguments[files] != NULL && files < sizeof page / sizeof page[0]; files++) {
+        page[files] = map_file(arguments[files], O_RDWR);
+        page[files][0] = 'X';
+    }
+    hold("dirty");
+    for (size_t i = 0; i < files; i++)
+        check(msync(page[i], 1, MS_SYNC));
+}
+
+// touch-mapped FILE PAGE load|store: maps a file and reads its first byte; after the test had the time to change the file reads
+// the first byte of a page, or overwrites it.
+static void touch_mapped(char **arguments)
+{
+    volatile char *page = map_file(arguments[0], O_RDWR);
+    off_t offset = atoll(arguments[1]) * 4096;
+    (void)page[0];
+    hold("mapped");
+    if (strcmp(arguments[2], "store") == 0)
+        page[offset] = 'X';
+    printf("%c\n", page[offset]);
+}
+
+static void *load_when_told(void *byte)
+{
+    hold("mapped");
+    printf("%c\n", *(volatile char *)byte);
+    return NULL;
+}
+
+// fault-beside-map FILE PAGE GO: the same load in a thread; when there is a file GO, another thread maps and unmaps memory.
+static void fault_beside_map(char **arguments)
+{
+    pthread_t thread;
+    char *page = map_file(arguments[0], O_RDONLY);
+    (void)*(volatile char *)page;
+    errno = pthread_create(&thread, NULL, load_when_told, page + atoll(arguments[1]) * 4096);
+    if (errno != 0)
+        fail();
+    while (access(arguments[2], F_OK) != 0)
+        usleep(1000);
+    check(munmap(map_or_fail(-1, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS), 4096));
+    printf("mapped beside it\n");
+    fflush(stdout);
+    pthread_join(thread, NULL);
+}
+
+// forget-page FILE PAGE: takes a page of a file out of the cache.
+static void forget_page(char **arguments)
+{
+    errno = posix_fadvise(open_or_fail(arguments[0], O_RDONLY), atoll(arguments[1]) * 4096, 4096, POSIX_FADV_DONTNEED);
+    if (errno != 0)
+        fail();
+}
+
+// read-into FILE OFFSET BUFFER: reads to the end of a file, in one call, into a private mapping of another, whose pages are read
+// in by that; prints how many bytes there were, and how many of them were zeros.
+static void read_into(char **arguments)
+{
+    struct stat status;
+    int buffer = open_or_fail(arguments[2], O_RDONLY);
+    check(fstat(buffer, &status));
+    char *pages = map_or_fail(buffer, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    long long bytes = check(pread(open_or_fail(arguments[0], O_RDONLY), pages, (size_t)status.st_size, atoll(arguments[1])));
+    long long zeros = 0;
+    for (long long i = 0; i < bytes; i++)
+        zeros += pages[i] == 0;
+    printf("%lld %lld\n", bytes, zeros);
+}
+
+// ---- ways to look at a file that is open ------------------------------------------------------------
+
+struct look {
+    const char *how;
+    const char *path;
+    int file;
+    volatile char *page;
+    char before;
+};
+
+static char read_first(const struct look *look)
+{
+    char byte = 0;
+    check(pread(look->file, &byte, 1, 0));
+    return byte;
+}
+
+static char send_first(const struct look *look)
+{
+    char byte = 0;
+    off_t offset = 0;
+    int ends[2];
+    check(pipe(ends));
+    if (strcmp(look->how, "splice") == 0)
+        check(splice(look->file, &offset, ends[1], NULL, 1, 0));
+    else
+        check(sendfile(ends[1], look->file, &offset, 1));
+    check(read(ends[0], &byte, 1));
+    check(close(ends[0]));
+    check(close(ends[1]));
+    return byte;
+}
+
+// Pages become current when the file is synchronized, opened or read, or when one of them is faulted in.
+static void make_mapping_current(const struct look *look)
+{
+    if (strcmp(look->how, "map-msync") == 0)
+        check(msync((void *)look->page, 4096, MS_SYNC));
+    else if (strcmp(look->how, "map-fsync") == 0)
+        check(fsync(look->file));
+    else if (strcmp(look->how, "map-open") == 0)
+        check(close(open_or_fail(look->path, O_RDONLY)));
+    else if (strcmp(look->how, "map-read") == 0)
+        read_first(look);
+    else if (strcmp(look->how, "map-fault") == 0)
+        check(madvise((void *)look->page, 4096, MADV_DONTNEED));
+}
+
+static void begin_look(struct look *look)
+{
+    look->file = open_or_fail(look->path, strcmp(look->how, "map-msync") == 0 ? O_RDWR : O_RDONLY);
+    look->page = map_or_fail(look->file, 4096, PROT_READ, MAP_SHARED);
+}
+
+static char look_now(const struct look *look)
+{
+    if (strcmp(look->how, "read") == 0)
+        return read_first(look);
+    return strncmp(look->how, "map", 3) == 0 ? look->page[0] : send_first(look);
+}
+
+// look-twice HOW FILE...: HOW is read, sendfile, splice, or a way to make a mapping current (map-msync, of one that can be written;
+// map-fsync, map-open, map-read, map-fault). Reads the first byte of each file, which stays open, before and after the test had the
+// time to change it, and prints both.
+static void look_twice(char **arguments)
+{
+    struct look looks[128];
+    size_t count = 0;
+    for (; arguments[2 * count] != NULL && arguments[2 * count + 1] != NULL && count < sizeof looks / sizeof looks[0]; count++) {
+        looks[count] = (struct look){ .how = arguments[2 * count], .path = arguments[2 * count + 1] };
+        begin_look(&looks[count]);
+        looks[count].before = look_now(&looks[count]);
+    }
+    hold("looked");
+    for (size_t i = 0; i < count; i++) {
+        make_mapping_current(&looks[i]);
+        printf("%s %s %c %c\n", looks[i].how, looks[i].path, looks[i].before, look_now(&looks[i]));
+    }
+}
+
+static void seek_end(char **arguments)
+{
+    printf("%lld\n", check(lseek(open_or_fail(arguments[0], O_RDONLY), 0, SEEK_END)));
+}
+
+// lease FILE read|write: takes a lease, which another guest cannot break.
+static void take_lease(char **arguments)
+{
+    bool reads = strcmp(arguments[1], "read") == 0;
+    int file = open_or_fail(arguments[0], reads ? O_RDONLY : O_WRONLY);
+    check(fcntl(file, F_SETLEASE, reads ? F_RDLCK : F_WRLCK));
+    printf("taken\n");
 }
 
 // ---- attributes, nodes and names -------------------------------------------------------------------
@@ -203,6 +407,71 @@ static void show_birth_time(char **arguments)
         printf("%lld.%09u\n", (long long)status.stx_btime.tv_sec, status.stx_btime.tv_nsec);
 }
 
+// What is cached, and what the daemon says now; times of access, which are not coherent, are nobody's business.
+struct field {
+    const char *name;
+    long long cached;
+    long long fresh;
+};
+
+static long long nanoseconds(struct statx_timestamp time)
+{
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static void compare_attributes_of(const char *path)
+{
+    struct statx cached;
+    struct statx fresh;
+    check(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &cached));
+    check(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &fresh));
+    const struct field fields[] = {
+        { "inode", (long long)cached.stx_ino, (long long)fresh.stx_ino },
+        { "mode", cached.stx_mode, fresh.stx_mode },
+        { "links", cached.stx_nlink, fresh.stx_nlink },
+        { "owner", cached.stx_uid, fresh.stx_uid },
+        { "group", cached.stx_gid, fresh.stx_gid },
+        { "size", (long long)cached.stx_size, (long long)fresh.stx_size },
+        { "blocks", (long long)cached.stx_blocks, (long long)fresh.stx_blocks },
+        { "modified", nanoseconds(cached.stx_mtime), nanoseconds(fresh.stx_mtime) },
+        { "changed", nanoseconds(cached.stx_ctime), nanoseconds(fresh.stx_ctime) },
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (fields[i].cached != fields[i].fresh)
+            printf("%s: %s is %lld, cached is %lld\n", path, fields[i].name, fields[i].fresh, fields[i].cached);
+}
+
+// compare-attributes FILE...: prints in which attributes the daemon differs from what is answered first.
+static void compare_attributes(char **arguments)
+{
+    for (; *arguments != NULL; arguments++)
+        compare_attributes_of(*arguments);
+}
+
+// known-size FILE: the size that this guest believes, without asking anyone.
+static void show_known_size(char **arguments)
+{
+    struct statx status;
+    check(statx(AT_FDCWD, arguments[0], AT_STATX_DONT_SYNC, STATX_SIZE, &status));
+    printf("%llu\n", (unsigned long long)status.stx_size);
+}
+
+// Nothing but the one system call: other programs look at a file before they do these.
+static void unlink_name(char **arguments)
+{
+    check(unlink(arguments[0]));
+}
+
+static void remove_directory(char **arguments)
+{
+    check(rmdir(arguments[0]));
+}
+
+static void link_name(char **arguments)
+{
+    check(link(arguments[0], arguments[1]));
+}
+
 static void make_socket(char **arguments)
 {
     check(mknod(arguments[0], S_IFSOCK | 0644, 0));
@@ -210,6 +479,8 @@ static void make_socket(char **arguments)
 
 static unsigned rename_flags(const char *mode)
 {
+    if (strcmp(mode, "plain") == 0)
+        return 0;
     if (strcmp(mode, "exchange") == 0)
         return RENAME_EXCHANGE;
     if (strcmp(mode, "noreplace") == 0)
@@ -232,7 +503,12 @@ static void print_escaped(const char *name)
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     for (; *name != '\0'; name++)
         printf(strchr(plain, *name) != NULL ? "%c" : "%%%02X", (unsigned char)*name);
-    printf("\n");
+}
+
+static void print_line_escaped(const char *name)
+{
+    print_escaped(name);
+    putchar('\n');
 }
 
 static bool is_own_or_parent(const char *name)
@@ -248,7 +524,7 @@ static void list_names(char **arguments)
     errno = 0;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
         if (!is_own_or_parent(entry->d_name))
-            print_escaped(entry->d_name);
+            print_line_escaped(entry->d_name);
     if (errno != 0)
         fail();
 }
@@ -271,7 +547,7 @@ static bool list_some(struct slow_listing *listing)
             continue;
         listing->names++;
         if (listing->print)
-            print_escaped(entry->d_name);
+            print_line_escaped(entry->d_name);
     }
     return bytes > 0;
 }
@@ -366,6 +642,127 @@ static void hold_lock_and_close(char **arguments)
 {
     check(close(take_and_hold_lock(arguments)));
     hold("closed");
+}
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+static void set_handler(int number)
+{
+    // Without SA_RESTART: the wait ends.
+    struct sigaction action = { .sa_handler = do_nothing };
+    check(sigaction(number, &action, NULL));
+}
+
+static long long microseconds(void);
+
+static int read_count(const char *path)
+{
+    char text[32] = "";
+    int file = open_or_fail(path, O_RDONLY);
+    check(read(file, text, sizeof text - 1));
+    check(close(file));
+    return atoi(text);
+}
+
+static void wait_for_lock(const char *kind, int file)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    if (is(kind, "flock"))
+        check(flock(file, LOCK_EX));
+    else
+        take_record_lock(file, kind, true, &lock);
+}
+
+// Waits in vain; after the alarm, exits with the tens of milliseconds that it came late.
+static void wait_in_vain(const char *kind, const char *signal_name, const char *path)
+{
+    const long long alarm_after = 300000;
+    int file = open_or_fail(path, O_RDWR);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    long long end = microseconds() + alarm_after;
+    long long late;
+
+    set_handler(SIGINT);
+    set_handler(SIGALRM);
+    if (is(signal_name, "alarm")) {
+        struct itimerval timer = { .it_value.tv_usec = alarm_after };
+        check(setitimer(ITIMER_REAL, &timer, NULL));
+    }
+    errno = 0;
+    if (is(kind, "flock"))
+        flock(file, LOCK_EX);
+    else
+        fcntl(file, is(kind, "ofd") ? F_OFD_SETLKW : F_SETLKW, &lock);
+    if (errno != EINTR)
+        _exit(255);
+    late = (microseconds() - end) / 10000;
+    _exit(is(signal_name, "alarm") ? (late > 250 ? 250 : late < 0 ? 0 : (int)late) : 0);
+}
+
+// lock-signal posix|ofd|flock kill|int|alarm FILE WAITS: how many microseconds a process that waits for a lock lives on after the
+// signal. WAITS is a file with the number of those that wait, to see when it does.
+static void signal_waiter(char **arguments)
+{
+    int number = is(arguments[1], "kill") ? SIGKILL : SIGINT;
+    int before = read_count(arguments[3]), status;
+    long long start, took;
+    pid_t waiter = (pid_t)check(fork());
+
+    if (waiter == 0)
+        wait_in_vain(arguments[0], arguments[1], arguments[2]);
+    while (read_count(arguments[3]) <= before)
+        usleep(1000);
+    // Until it sleeps, not only asks.
+    usleep(100000);
+    start = microseconds();
+    if (!is(arguments[1], "alarm"))
+        check(kill(waiter, number));
+    check(waitpid(waiter, &status, 0));
+    took = microseconds() - start;
+    if (is(arguments[1], "kill") ? !WIFSIGNALED(status) : !WIFEXITED(status) || WEXITSTATUS(status) > 250) {
+        printf("ended otherwise: %x\n", status);
+        exit(1);
+    }
+    printf("%lld\n", is(arguments[1], "alarm") ? WEXITSTATUS(status) * 10000LL : took);
+}
+
+// lock-herd posix|ofd|flock FILE COUNTER PROCESSES: each waits for the lock once, and counts while it has it. Says "waiting" when all
+// are there, and how many had it.
+static void run_herd(char **arguments)
+{
+    int processes = atoi(arguments[3]), status, done = 0;
+    for (int i = 0; i < processes; i++) {
+        if (check(fork()) != 0)
+            continue;
+        char text[32] = "";
+        int file = open_or_fail(arguments[1], O_RDWR);
+        int counter = open_or_fail(arguments[2], O_RDWR);
+        wait_for_lock(arguments[0], file);
+        check(pread(counter, text, sizeof text - 1, 0));
+        int length = snprintf(text, sizeof text, "%d\n", atoi(text) + 1);
+        check(pwrite(counter, text, length, 0));
+        _exit(0);
+    }
+    printf("waiting\n");
+    fflush(stdout);
+    while (wait(&status) > 0)
+        done += status == 0;
+    printf("%d\n", done);
+}
+
+// lock-circle FILE START LENGTH [OTHER-START]: takes START, says "held", and on a line waits for OTHER-START; says what came of it.
+static void lock_in_circle(char **arguments)
+{
+    int file = open_or_fail(arguments[0], O_RDWR);
+    struct flock lock = record_lock("exclusive", arguments + 1);
+    check(fcntl(file, F_SETLK, &lock));
+    hold("held");
+    lock.l_start = atoll(arguments[3]);
+    check(fcntl(file, F_SETLKW, &lock));
+    hold("both");
 }
 
 // lock-test posix|ofd shared|exclusive FILE [START LENGTH]
@@ -559,6 +956,343 @@ static void store_mapped(char **arguments)
     printf("%ld\n", stores);
 }
 
+// ---- a file that everybody uses ----------------------------------------------------------------------
+
+struct use {
+    const char *path;
+    int rounds;
+    off_t own;
+    const char *failed;
+    int error;
+};
+
+static bool went_well(struct use *use, const char *call, long long result)
+{
+    if (result >= 0)
+        return true;
+    use->failed = call;
+    use->error = errno;
+    return false;
+}
+
+static bool use_file_once(struct use *use)
+{
+    struct stat status;
+    char bytes[64];
+    int file = open(use->path, O_RDWR | O_CLOEXEC);
+    if (!went_well(use, "open", file))
+        return false;
+    bool well = went_well(use, "lseek", lseek(file, 0, SEEK_END)) && went_well(use, "pread", pread(file, bytes, sizeof bytes, 0)) &&
+                went_well(use, "fstat", fstat(file, &status)) && went_well(use, "pwrite", pwrite(file, "text", 4, use->own)) &&
+                went_well(use, "pread", pread(file, bytes, sizeof bytes, status.st_size / 2)) &&
+                went_well(use, "stat", stat(use->path, &status)) && went_well(use, "fsync", fsync(file));
+    close(file);
+    return well;
+}
+
+static void *use_file_in_thread(void *state)
+{
+    struct use *use = state;
+    for (int round = 0; round < use->rounds; round++)
+        if (!use_file_once(use))
+            break;
+    return NULL;
+}
+
+// use-file FILE THREADS ROUNDS: opens, measures, reads and writes a file in many threads; tells which call of which failed first.
+static void use_file(char **arguments)
+{
+    int threads = atoi(arguments[1]);
+    int rounds = atoi(arguments[2]);
+    int failures = 0;
+    pthread_t thread[threads];
+    struct use use[threads];
+    for (int i = 0; i < threads; i++) {
+        use[i] = (struct use){ .path = arguments[0], .rounds = rounds, .own = i * 64 };
+        errno = pthread_create(&thread[i], NULL, use_file_in_thread, &use[i]);
+        if (errno != 0)
+            fail();
+    }
+    for (int i = 0; i < threads; i++) {
+        pthread_join(thread[i], NULL);
+        if (use[i].failed != NULL) {
+            printf("%s: %s\n", use[i].failed, strerrorname_np(use[i].error));
+            failures++;
+        }
+    }
+    if (failures == 0)
+        printf("%d rounds, no failure\n", threads * rounds);
+}
+
+// ---- handles ---------------------------------------------------------------------------------------
+
+struct stored_handle {
+    struct file_handle header;
+    unsigned char bytes[MAX_HANDLE_SZ];
+};
+
+// handle FLAGS PATH: prints the type and the bytes of a handle, as one word.
+static void show_handle(char **arguments)
+{
+    struct stored_handle handle = { .header.handle_bytes = sizeof handle.bytes };
+    int mount;
+    check(name_to_handle_at(AT_FDCWD, arguments[1], &handle.header, &mount, (int)strtol(arguments[0], NULL, 0)));
+    printf("%08x", handle.header.handle_type);
+    for (unsigned int i = 0; i < handle.header.handle_bytes; i++)
+        printf("%02x", handle.bytes[i]);
+    printf("\n");
+}
+
+static void parse_handle(const char *text, struct stored_handle *handle)
+{
+    int used = 0;
+    unsigned int length = 0;
+    sscanf(text, "%8x%n", (unsigned int *)&handle->header.handle_type, &used);
+    for (text += used; length < sizeof handle->bytes && sscanf(text, "%2hhx", &handle->bytes[length]) == 1; text += 2)
+        length++;
+    handle->header.handle_bytes = length;
+}
+
+static int open_handle(char **arguments, int flags)
+{
+    struct stored_handle handle = { 0 };
+    parse_handle(arguments[1], &handle);
+    return (int)check(open_by_handle_at(open_or_fail(arguments[0], O_RDONLY | O_DIRECTORY), &handle.header, flags | O_CLOEXEC));
+}
+
+// by-handle MOUNT HANDLE: prints what is there, and for a directory where that is.
+static void show_by_handle(char **arguments)
+{
+    struct stat status;
+    char text[4096], link[64];
+    int found = open_handle(arguments, O_PATH);
+    check(fstat(found, &status));
+    snprintf(link, sizeof link, "/proc/self/fd/%d", found);
+    if (S_ISLNK(status.st_mode))
+        printf("symlink %.*s\n", (int)check(readlinkat(found, "", text, sizeof text)), text);
+    else if (S_ISDIR(status.st_mode))
+        printf("directory %.*s\n", (int)check(readlink(link, text, sizeof text)), text);
+    else
+        printf("file %.*s\n", (int)check(read(open_handle(arguments, O_RDONLY), text, sizeof text)), text);
+}
+
+// ---- watching --------------------------------------------------------------------------------------
+
+enum {
+    // What programs do without changing anything is not told.
+    WATCHED = IN_ALL_EVENTS & ~(IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE),
+    WATCHES_MAX = 64,
+    COOKIES_MAX = 256,
+};
+
+static const struct {
+    uint32_t bit;
+    const char *name;
+} event_names[] = {
+    { IN_MODIFY, "MODIFY" }, { IN_ATTRIB, "ATTRIB" }, { IN_CLOSE_WRITE, "CLOSE_WRITE" }, { IN_MOVED_FROM, "MOVED_FROM" },
+    { IN_MOVED_TO, "MOVED_TO" }, { IN_CREATE, "CREATE" }, { IN_DELETE, "DELETE" }, { IN_DELETE_SELF, "DELETE_SELF" },
+    { IN_MOVE_SELF, "MOVE_SELF" }, { IN_IGNORED, "IGNORED" }, { IN_UNMOUNT, "UNMOUNT" }, { IN_Q_OVERFLOW, "Q_OVERFLOW" },
+    { IN_ISDIR, "ISDIR" },
+};
+
+// Cookies by the order in which they come.
+static size_t cookie_number(uint32_t cookie)
+{
+    static uint32_t seen[COOKIES_MAX];
+    size_t n = 0;
+    while (n < COOKIES_MAX - 1 && seen[n] != 0 && seen[n] != cookie)
+        n++;
+    seen[n] = cookie;
+    return n + 1;
+}
+
+static void print_event(const struct inotify_event *event, const char *watched)
+{
+    const char *space = "";
+    printf("%s ", watched);
+    for (size_t i = 0; i < sizeof event_names / sizeof event_names[0]; i++) {
+        if (event->mask & event_names[i].bit) {
+            printf("%s%s", space, event_names[i].name);
+            space = ",";
+        }
+    }
+    if (event->len > 0) {
+        putchar(' ');
+        print_escaped(event->name);
+    }
+    if (event->cookie != 0)
+        printf(" cookie %zu", cookie_number(event->cookie));
+    putchar('\n');
+}
+
+typedef bool event_visitor(const struct inotify_event *event, void *state);
+
+// Until the visitor has seen enough.
+static void read_events(int queue, event_visitor *visit, void *state)
+{
+    static char buffer[1 << 16] __attribute__((aligned(__alignof__(struct inotify_event))));
+    while (true) {
+        ssize_t count = check(read(queue, buffer, sizeof buffer));
+        for (char *at = buffer; at < buffer + count;) {
+            const struct inotify_event *event = (const void *)at;
+            if (!visit(event, state))
+                return;
+            at += sizeof *event + event->len;
+        }
+        fflush(stdout);
+    }
+}
+
+struct watch {
+    const char *end;
+    const char *paths[WATCHES_MAX + 1];
+};
+
+static bool print_until_end(const struct inotify_event *event, void *state)
+{
+    const struct watch *watch = state;
+    if (event->len > 0 && strcmp(event->name, watch->end) == 0)
+        return false;
+    print_event(event, event->wd < 0 ? "-" : watch->paths[event->wd]);
+    return true;
+}
+
+// watch END FOLDER PATH...: prints the events of what is below FOLDER, until there is one with the name END. Nothing but the
+// watches keeps the folder.
+static void watch_paths(char **arguments)
+{
+    struct watch watch = { .end = arguments[0] };
+    int queue = (int)check(inotify_init1(IN_CLOEXEC));
+    for (char **path = arguments + 2; *path != NULL; path++) {
+        char below[4096];
+        snprintf(below, sizeof below, "%s/%s", arguments[1], *path);
+        int number = (int)check(inotify_add_watch(queue, below, WATCHED));
+        if (number > WATCHES_MAX) {
+            errno = E2BIG;
+            fail();
+        }
+        watch.paths[number] = *path;
+    }
+    printf("watching\n");
+    fflush(stdout);
+    read_events(queue, print_until_end, &watch);
+}
+
+struct follow {
+    const char *name;
+    const char *acknowledged;
+    long long last;
+    long long seen;
+    long long events;
+};
+
+static long long now(void)
+{
+    struct timespec time;
+    check(clock_gettime(CLOCK_MONOTONIC, &time));
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+// Looks at once, as programs do.
+static bool look_at_number(const struct inotify_event *event, void *state)
+{
+    struct follow *follow = state;
+    char text[32] = "";
+    if (event->len == 0 || strcmp(event->name, follow->name) != 0)
+        return true;
+    long long heard = now();
+    follow->events++;
+    int file = open(follow->name, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return true;
+    struct stat status;
+    check(fstat(file, &status));
+    ssize_t count = check(read(file, text, sizeof text - 1));
+    close(file);
+    long long number = status.st_size == count && count > 0 && text[count - 1] == '\n' ? atoll(text) : 0;
+    if (number <= follow->seen)
+        return true;
+    follow->seen = number;
+    printf("%lld %lld %lld\n", number, heard, now());
+    file = open_or_fail(follow->acknowledged, O_WRONLY | O_CREAT);
+    check(pwrite(file, text, (size_t)count, 0));
+    close(file);
+    return number < follow->last;
+}
+
+// follow FOLDER NAME ACKNOWLEDGED LAST: reads the number in a file whenever there is an event of it, and if it has grown
+// writes it to the file ACKNOWLEDGED, until it is LAST; tells of each when it was heard of and when it was about to be written
+// (nanoseconds), and then how many events there were
+static void follow_number(char **arguments)
+{
+    struct follow follow = { .name = arguments[1], .acknowledged = arguments[2], .last = atoll(arguments[3]) };
+    int queue = (int)check(inotify_init1(IN_CLOEXEC));
+    check(chdir(arguments[0]));
+    check(inotify_add_watch(queue, ".", IN_MODIFY | IN_MOVED_TO | IN_CREATE));
+    printf("watching\n");
+    fflush(stdout);
+    read_events(queue, look_at_number, &follow);
+    printf("%lld events\n", follow.events);
+}
+
+// What somebody renames to its place again and again.
+static long long read_number(const char *name)
+{
+    char text[32] = "";
+    int file = open_or_fail(name, O_RDONLY);
+    check(read(file, text, sizeof text - 1));
+    close(file);
+    return atoll(text);
+}
+
+static bool is_not_named(const struct inotify_event *event, void *name)
+{
+    return event->len == 0 || strcmp(event->name, name) != 0;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    int file = open_or_fail(path, O_WRONLY);
+    check(write(file, text, strlen(text)));
+    close(file);
+}
+
+// Until nothing is subscribed, so that the next watch subscribes again.
+static void stop_listening(const char *tag)
+{
+    static const char parameter[] = "/sys/module/coherency/parameters/events";
+    char path[256];
+    snprintf(path, sizeof path, "/sys/fs/coherency/%s/subscribed", tag);
+    write_text(parameter, "0");
+    while (read_number(path) != 0)
+        usleep(1000);
+    write_text(parameter, "1");
+}
+
+// race-watch FOLDER NAME ROUNDS [TAG]: watches the folder anew each time, while a number in a file changes all the time. What the
+// file contains after the watch was added, and then no more, has changed after that, and must be told. With TAG nobody listens
+// before the watch. Prints what it waits for before it waits: who waits for ever has missed it.
+static void race_watch(char **arguments)
+{
+    char *name = arguments[1];
+    long long rounds = atoll(arguments[2]);
+    check(chdir(arguments[0]));
+    for (long long round = 1; round <= rounds; round++) {
+        if (arguments[3] != NULL)
+            stop_listening(arguments[3]);
+        int queue = (int)check(inotify_init1(IN_CLOEXEC));
+        check(inotify_add_watch(queue, ".", IN_MOVED_TO));
+        long long before = read_number(name), after;
+        while ((after = read_number(name)) == before)
+            usleep(1000);
+        printf("round %lld: %lld became %lld\n", round, before, after);
+        fflush(stdout);
+        read_events(queue, is_not_named, name);
+        close(queue);
+    }
+    printf("all told\n");
+}
+
 // ---- identity --------------------------------------------------------------------------------------
 
 // as UID GID SUPPLEMENTARY-GID UMASK COMMAND...
@@ -585,6 +1319,14 @@ static const struct command {
     { "tmpfile", 3, make_through_tmpfile },
     { "hold-open", 2, hold_open },
     { "hold-mapped", 1, hold_mapped },
+    { "hold-dirty", 1, hold_dirty },
+    { "touch-mapped", 3, touch_mapped },
+    { "fault-beside-map", 3, fault_beside_map },
+    { "forget-page", 2, forget_page },
+    { "read-into", 3, read_into },
+    { "look-twice", 2, look_twice },
+    { "seek-end", 1, seek_end },
+    { "lease", 2, take_lease },
     { "make-small", 2, make_small },
     { "open-flags", 2, open_with_flags },
     { "xattr-set", 3, set_xattr },
@@ -592,6 +1334,12 @@ static const struct command {
     { "xattr-list", 1, list_xattrs },
     { "xattr-remove", 2, remove_xattr },
     { "birth-time", 1, show_birth_time },
+    { "compare-attributes", 1, compare_attributes },
+    { "known-size", 1, show_known_size },
+    { "unlink", 1, unlink_name },
+    { "rmdir", 1, remove_directory },
+    { "link", 2, link_name },
+    { "hold-and-link", 2, hold_and_link },
     { "make-socket", 1, make_socket },
     { "rename", 3, rename_specially },
     { "list", 1, list_names },
@@ -601,12 +1349,21 @@ static const struct command {
     { "lock", 4, hold_lock },
     { "lock-and-close", 4, hold_lock_and_close },
     { "lock-test", 3, test_lock },
+    { "lock-signal", 4, signal_waiter },
+    { "lock-herd", 4, run_herd },
+    { "lock-circle", 4, lock_in_circle },
     { "rename-storm", 7, rename_storm },
     { "stat-files", 2, stat_files },
     { "stat-absent", 3, stat_absent },
     { "make-and-remove", 2, make_and_remove },
     { "write-own", 3, write_own },
     { "store-mapped", 3, store_mapped },
+    { "use-file", 3, use_file },
+    { "handle", 2, show_handle },
+    { "by-handle", 2, show_by_handle },
+    { "watch", 3, watch_paths },
+    { "follow", 4, follow_number },
+    { "race-watch", 3, race_watch },
     { "as", 5, run_as },
 };
 

@@ -6,14 +6,7 @@
 #ifndef COHERENCY_TABLE_H
 #define COHERENCY_TABLE_H
 
-#ifdef __KERNEL__
 #include <linux/types.h>
-#else
-#include <stdint.h>
-typedef uint8_t __u8;
-typedef uint32_t __u32;
-typedef uint64_t __u64;
-#endif
 
 /* "COHERTAB" in memory, little endian; written last, after the rest of the header. */
 #define COHERENCY_TABLE_MAGIC		0x4241545245484f43ULL
@@ -34,6 +27,12 @@ typedef uint64_t __u64;
 
 /* The virtio shared memory region and the PCI device (ivshmem-plain) that can carry the table. */
 #define COHERENCY_SHM_REGION_ID		1
+
+/* Attributes whose names begin like this are messages to the daemon. */
+#define COHERENCY_XATTR_PREFIX		"trusted.coherency."
+
+/* An inode whose node id has all of these bits has no slot of its own, nor have the names in it: believe nothing. */
+#define COHERENCY_DISPLACED_MARK	(0xffffULL << 42)
 
 /*
  * Reading this extended attribute of the mount's root makes the session coherent and answers struct coherency_attach;
@@ -64,6 +63,19 @@ typedef uint64_t __u64;
  * it mounted, and how often not. There is no such attribute, and asking changes nothing that is cached.
  */
 #define COHERENCY_REPORT_XATTR		"trusted.coherency.report."
+
+/*
+ * Reading this of any inode answers a handle, which finds the inode again when its node id has been forgotten: a multiple
+ * of 4 bytes, sealed, so that only the daemon can make one. ENODATA if the inode has none.
+ */
+#define COHERENCY_HANDLE_XATTR		"trusted.coherency.handle"
+#define COHERENCY_HANDLE_BYTES_MAX	64
+
+/*
+ * Reading this, followed by a handle in lower-case hexadecimal digits, of the root of the mount that it is of: answers the
+ * inode's node id, little-endian, 8 bytes, which can be looked up (LOOKUP of ".") for a moment. ESTALE if the inode is gone.
+ */
+#define COHERENCY_BY_HANDLE_XATTR	"trusted.coherency.handle."
 
 struct coherency_table_header {
 	__u64 magic;

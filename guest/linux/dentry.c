@@ -11,15 +11,14 @@
 
 #include <linux/hashtable.h>
 #include <linux/namei.h>
-#include <linux/posix_acl.h>
 #include <linux/spinlock.h>
 
 /*
- * What d_time holds until the dentry is stamped, if READDIRPLUS made it: the mutations before the oldest request that
+ * What d_time holds until the dentry is stamped, if READDIRPLUS made it: coherency_moves before the oldest request that
  * was under way when that one was sent.
  */
 #define LISTED			BIT_ULL(62)
-#define LISTED_MUTATIONS	(LISTED - 1)
+#define LISTED_MOVES		(LISTED - 1)
 
 static const struct dentry_operations *fuse_d_op;
 static struct dentry_operations coherency_d_op;
@@ -41,11 +40,12 @@ static DEFINE_HASHTABLE(listings, 6);
 static DEFINE_SPINLOCK(listings_lock);
 static atomic_t listings_under_way = ATOMIC_INIT(0);
 
-void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 mutations)
+void coherency_listing_begin(struct coherency_listing *listing, struct super_block *sb, u64 moves)
 {
 	listing->task = current;
 	listing->sb = sb;
-	listing->mark = LISTED | (mutations & LISTED_MUTATIONS);
+	listing->mark = LISTED | (moves & LISTED_MOVES);
+	listing->has_made = false;
 	spin_lock(&listings_lock);
 	hash_add(listings, &listing->node, (unsigned long)current);
 	spin_unlock(&listings_lock);
@@ -60,26 +60,35 @@ void coherency_listing_end(struct coherency_listing *listing)
 	spin_unlock(&listings_lock);
 }
 
-static u64 mark_of_listing(struct super_block *sb)
+/* What this task is reading; it stays there for as long as the task does not end it. */
+static struct coherency_listing *listing_under_way(struct super_block *sb)
 {
-	struct coherency_listing *listing;
-	u64 mark = COHERENCY_NO_STAMP;
+	struct coherency_listing *listing, *found = NULL;
 
 	if (!atomic_read(&listings_under_way))
-		return mark;
+		return NULL;
 	spin_lock(&listings_lock);
 	hash_for_each_possible(listings, listing, node, (unsigned long)current) {
 		if (listing->task == current && listing->sb == sb)
-			mark = listing->mark;
+			found = listing;
 	}
 	spin_unlock(&listings_lock);
-	return mark;
+	return found;
+}
+
+bool coherency_is_listing(struct super_block *sb)
+{
+	return listing_under_way(sb);
 }
 
 /* d_time is not initialised by the VFS, and may hold the stamp of a dentry that was here before. */
 static int coherency_d_init(struct dentry *dentry)
 {
-	dentry->d_time = mark_of_listing(dentry->d_sb);
+	struct coherency_listing *listing = listing_under_way(dentry->d_sb);
+
+	dentry->d_time = listing ? listing->mark : COHERENCY_NO_STAMP;
+	if (listing)
+		listing->has_made = true;
 	return fuse_d_op->d_init ? fuse_d_op->d_init(dentry) : 0;
 }
 
@@ -92,11 +101,11 @@ static bool stamp_listed_dentry(struct coherency_share *share, struct dentry *de
 	u64 mark = READ_ONCE(dentry->d_time);
 	struct coherency_request listing = {
 		.share = share,
-		.mutations = coherency_mutations(share),
+		.moves = coherency_moves(share),
 	};
 
 	if (!bound || (mark & (COHERENCY_STAMPED | LISTED)) != LISTED ||
-	    (mark ^ listing.mutations) & LISTED_MUTATIONS)
+	    (mark ^ listing.moves) & LISTED_MOVES)
 		return false;
 	if (coherency_adopt(d_inode(dentry), &listing))
 		return false;
@@ -113,54 +122,54 @@ void coherency_stamp_listed(struct dentry *parent, const char *bytes, unsigned i
 	struct coherency_share *share = coherency_share_of(parent->d_sb);
 	struct qstr name = QSTR_INIT(bytes, length);
 	struct dentry *dentry;
-	u64 key;
 
 	name.hash = full_name_hash(parent, bytes, length);
 	dentry = d_lookup(parent, &name);
 	if (!dentry)
 		return;
-	key = coherency_name_key(coherency_inode_of(d_inode(parent)), &name);
 	if (d_really_is_positive(dentry))
-		stamp_listed_dentry(share, dentry, coherency_bind(coherency_sample(share, key), key));
+		stamp_listed_dentry(share, dentry,
+				    coherency_sample_name(share, coherency_inode_of(d_inode(parent)), &name));
 	dput(dentry);
 }
 
 /* ---- revalidation ---------------------------------------------------------------------------------------------- */
 
-/* The VFS looks at the access lists that it caches before it asks any operation of the inode. */
-static int check_access_lists(struct coherency_share *share, struct inode *inode, const struct coherency_inode *ci,
-			      unsigned int flags)
-{
-	if (!IS_POSIXACL(inode) ||
-	    (is_uncached_acl(READ_ONCE(inode->i_acl)) && is_uncached_acl(READ_ONCE(inode->i_default_acl))) ||
-	    coherency_attributes_are_current(share, ci))
-		return 0;
-	if (flags & LOOKUP_RCU)
-		return -ECHILD;
-	forget_all_cached_acls(inode);
-	return 0;
-}
-
-static int revalidate_current(struct coherency_share *share, struct inode *dir, const struct qstr *name,
-			      struct dentry *dentry, unsigned int flags)
+/*
+ * A name is believed only together with its inode's mode, owner and access lists. The VFS decides by those without asking
+ * an operation of the inode: who may remove or rename what is in a sticky directory, follow a link or open a file there,
+ * make a hard link (fs.protected_*), and what the access lists that it caches grant. Returns what d_revalidate is to.
+ */
+static int refresh_owner(struct coherency_share *share, struct dentry *dentry, unsigned int flags)
 {
 	struct inode *inode = d_inode_rcu(dentry);
 	struct coherency_inode *ci;
 	int err;
 
-	if (inode) {
-		ci = coherency_wrapped_inode_of(inode);
-		if (unlikely(!ci)) {
-			if (flags & LOOKUP_RCU)
-				return -ECHILD;
-			ci = coherency_wrap(inode, NULL);
-			if (!ci)
-				return -EIO;
-		}
-		err = check_access_lists(share, inode, ci, flags);
-		if (err)
-			return err;
-	}
+	if (!inode)
+		return 1;
+	ci = coherency_wrapped_inode_of(inode);
+	if (likely(ci && (coherency_attributes_are_current(share, ci) || !coherency_rule(OWNER))))
+		return 1;
+	if (flags & LOOKUP_RCU)
+		return -ECHILD;
+	if (!coherency_wrap(inode, NULL))
+		return -EIO;
+	err = coherency_refresh(inode, dentry, COHERENCY_NEED_OWNER);
+	/* The inode is gone, so the name must stand for another. */
+	if (err == -ESTALE || err == -ENOENT)
+		return 0;
+	/* Whoever uses it asks again. */
+	return err && err != -EBUSY ? err : 1;
+}
+
+static int revalidate_current(struct coherency_share *share, struct inode *dir, const struct qstr *name,
+			      struct dentry *dentry, unsigned int flags)
+{
+	int result = refresh_owner(share, dentry, flags);
+
+	if (result <= 0)
+		return result;
 	coherency_count(share, hits);
 	return fuse_revalidate(dir, name, dentry, flags);
 }
@@ -168,22 +177,22 @@ static int revalidate_current(struct coherency_share *share, struct inode *dir, 
 static int revalidate_stale(struct coherency_share *share, struct inode *dir, const struct qstr *name,
 			    struct dentry *dentry, unsigned int flags, coherency_stamp bound)
 {
-	struct inode *inode = d_inode(dentry);
 	int result;
 
 	coherency_count(share, misses);
-	if (!inode)
+	if (!d_inode(dentry))
 		return 0;
-	if (!coherency_wrap(inode, NULL))
-		return -EIO;
+	coherency_resize_begin(share);
 	result = fuse_revalidate(dir, name, dentry, flags | LOOKUP_REVAL);
+	coherency_resize_end(share);
+	if (result <= 0)
+		return result;
 	/*
 	 * The inode's attributes are not stamped: fuse may have thrown those of this reply away in favour of
 	 * another's that was sent before the sample.
 	 */
-	if (result > 0)
-		coherency_stamp_dentry(dentry, bound);
-	return result;
+	coherency_stamp_dentry(dentry, bound);
+	return refresh_owner(share, dentry, flags);
 }
 
 static int revalidate(struct inode *dir, const struct qstr *name, struct dentry *dentry, unsigned int flags)
@@ -191,8 +200,9 @@ static int revalidate(struct inode *dir, const struct qstr *name, struct dentry 
 	struct coherency_share *share = coherency_share_of(dir->i_sb);
 	struct coherency_inode *ci = coherency_wrapped_inode_of(dir);
 	coherency_stamp bound;
-	u64 key;
 
+	if (unlikely(READ_ONCE(dentry->d_time) == COHERENCY_NAMELESS))
+		return refresh_owner(share, dentry, flags);
 	if (unlikely(!ci)) {
 		if (flags & LOOKUP_RCU)
 			return -ECHILD;
@@ -200,9 +210,8 @@ static int revalidate(struct inode *dir, const struct qstr *name, struct dentry 
 		if (!ci)
 			return -EIO;
 	}
-	key = coherency_name_key(ci, name);
-	bound = coherency_bind(coherency_sample(share, key), key);
-	if (likely(bound && READ_ONCE(dentry->d_time) == bound))
+	bound = coherency_sample_name(share, ci, name);
+	if (likely((bound && READ_ONCE(dentry->d_time) == bound) || !coherency_rule(NAMES)))
 		return revalidate_current(share, dir, name, dentry, flags);
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
@@ -259,6 +268,15 @@ static int coherency_d_revalidate(struct dentry *dentry, unsigned int flags)
 
 #endif
 
+/*
+ * For a path whose end no name leads to: /proc/PID/fd/N, "." and "..". What the VFS decides by owner and mode it decides
+ * there, too.
+ */
+static int coherency_d_weak_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	return refresh_owner(coherency_share_of(dentry->d_sb), dentry, flags);
+}
+
 /* For dentries that are made from now on; the root's, made before, is never revalidated. */
 int coherency_install_dentry_operations(struct super_block *sb)
 {
@@ -271,6 +289,7 @@ int coherency_install_dentry_operations(struct super_block *sb)
 	if (!fuse_d_op && ops && ops->d_revalidate) {
 		coherency_d_op = *ops;
 		coherency_d_op.d_revalidate = coherency_d_revalidate;
+		coherency_d_op.d_weak_revalidate = coherency_d_weak_revalidate;
 		coherency_d_op.d_init = coherency_d_init;
 		fuse_d_op = ops;
 	}

@@ -1,40 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is this data current? What fuse keeps of a file's pages and a directory's listing is as fresh as the inode's data
- * stamp or fresher: the slot was sampled, then everything that was there was dropped. Own writes and own changes of a
- * directory do not move the slot, and fuse updates what it keeps.
+ * Is this data current? What fuse keeps of a file's pages is as fresh as the inode's data stamp or fresher: the slot was
+ * sampled, then everything that was there was dropped. Own writes do not move the slot, and fuse updates what it keeps.
  */
 #include "coherency.h"
 
 #include <linux/dax.h>
-#include <linux/iversion.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/wait_bit.h>
 
 /* Pages of a mapping that is written to at the same time may become dirty again while they are dropped. */
 #define COHERENCY_DROP_TRIES	4
 
-static const struct file_operations *fuse_file_op, *fuse_directory_op;
-static struct file_operations coherency_file_op, coherency_directory_op;
-static const struct vm_operations_struct *fuse_vm_op;
-static struct vm_operations_struct coherency_vm_op;
+static struct coherency_file_wrapper files;
 static DEFINE_MUTEX(wrappers_mutex);
 
 static bool data_is_current(const struct coherency_share *share, const struct coherency_inode *ci)
 {
-	coherency_stamp stamp = coherency_sample(share, ci->key);
+	coherency_stamp stamp = coherency_sample_inode(share, ci);
 
-	return stamp && stamp == READ_ONCE(ci->data);
-}
-
-static bool inode_is_current(const struct coherency_share *share, const struct coherency_inode *ci)
-{
-	coherency_stamp stamp = coherency_sample(share, ci->key);
-
-	return stamp && stamp == READ_ONCE(ci->data) && stamp == READ_ONCE(ci->attributes);
+	return (stamp && stamp == READ_ONCE(ci->data)) || !coherency_rule(DATA);
 }
 
 /* ---- bringing a file up to date -------------------------------------------------------------------------------- */
@@ -64,7 +51,7 @@ static int drop_pages(struct inode *inode, struct coherency_share *share, struct
 	int err = 0;
 
 	mutex_lock(&ci->dropping);
-	stamp = coherency_sample(share, ci->key);
+	stamp = coherency_sample_inode(share, ci);
 	if (!stamp || stamp != ci->data) {
 		WRITE_ONCE(ci->data, COHERENCY_NO_STAMP);
 		/* Pairs with own_write_begin. */
@@ -135,21 +122,71 @@ static int refresh_data(struct file *file)
 	return drop_pages(inode, share, ci);
 }
 
-/* Size first: fuse drops pages by itself when it learns of another one. */
-static int refresh_file(struct file *file)
+/*
+ * Size first: fuse drops pages by itself when it learns of another one. Fails with EBUSY if what is cached cannot be
+ * used.
+ */
+int coherency_refresh_file(struct file *file)
 {
 	int err = refresh_size(file);
 
 	return err ? err : refresh_data(file);
 }
 
+/*
+ * The pages of a file are of the size that it had when they were found current. A larger one, which another task may
+ * learn of meanwhile, would make zeros of what is beyond.
+ */
+struct read_bound {
+	loff_t size;
+	size_t cut;
+};
+
+/* Acquiring: the size is read before the file is found current. */
+static void sample_size(struct file *file, struct read_bound *bound)
+{
+	bound->size = i_size_read(file_inode(file));
+	smp_rmb();
+}
+
+static size_t length_within(const struct read_bound *bound, loff_t position, size_t length)
+{
+	if (!coherency_rule(CLAMP))
+		return length;
+	return position >= bound->size ? 0 : min_t(loff_t, length, bound->size - position);
+}
+
+/*
+ * After own writes fuse asks for the attributes before it reads or seeks. They are asked for here, because their reply may
+ * bring another size.
+ */
+static int refresh_known_size(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	int err = refresh_size(file);
+
+	if (err || coherency_changes_are_known(&coherency_inode_of(inode)->contents))
+		return err;
+	return coherency_refresh(inode, file_dentry(file), COHERENCY_NEED_SIZE);
+}
+
+static bool is_readable(struct file *file)
+{
+	return coherency_file_is_current(file) &&
+	       coherency_changes_are_known(&coherency_inode_of(file_inode(file))->contents);
+}
+
 /* Fails with EBUSY if what is cached cannot be used, not even after this. */
-static int refresh_for_reading(struct file *file)
+static int refresh_for_reading(struct file *file, struct read_bound *bound)
 {
 	struct inode *inode = file_inode(file);
 	struct coherency_inode *ci = coherency_inode_of(inode);
-	int err = refresh_file(file);
+	int err = refresh_known_size(file);
 
+	if (err)
+		return err;
+	sample_size(file, bound);
+	err = refresh_data(file);
 	/* The reply to a SETATTR brings a size that may be older than the one that has just been asked for. */
 	if (!err && atomic_read(&ci->busy) &&
 	    !coherency_attributes_are_current(coherency_share_of(inode->i_sb), ci))
@@ -157,11 +194,13 @@ static int refresh_for_reading(struct file *file)
 	return err;
 }
 
-static bool file_is_current(struct file *file)
+bool coherency_file_is_current(struct file *file)
 {
 	struct inode *inode = file_inode(file);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
+	struct coherency_inode *ci = coherency_inode_of(inode);
 
-	return inode_is_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode));
+	return data_is_current(share, ci) && coherency_attributes_are_current(share, ci);
 }
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
@@ -179,13 +218,13 @@ static int coherency_open(struct inode *inode, struct file *file)
 	if (READ_ONCE(share->read_only) && (file->f_mode & FMODE_WRITE || file->f_flags & O_TRUNC))
 		return -EROFS;
 	/* Of a file that has just been made, nothing is cached that could be old. */
-	err = file->f_mode & FMODE_CREATED ? 0 : refresh_file(file);
-	/* Pages that cannot be dropped now may be by the time that something is read. */
+	err = file->f_mode & FMODE_CREATED ? 0 : coherency_refresh_file(file);
+	/* What cannot be brought up to date now is asked for by whoever uses it. */
 	if (err && err != -EBUSY)
 		return err;
 	if (share->no_open)
 		file->f_flags &= ~O_TRUNC;
-	err = fuse_file_op->open(inode, file);
+	err = files.fuse->open(inode, file);
 	if (!err)
 		coherency_held_open(inode);
 	return err;
@@ -196,12 +235,57 @@ static ssize_t read_around_cache(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t result;
 
 	if (iocb->ki_flags & IOCB_DIRECT)
-		return fuse_file_op->read_iter(iocb, to);
+		return files.fuse->read_iter(iocb, to);
 	iocb->ki_flags |= IOCB_DIRECT;
-	result = fuse_file_op->read_iter(iocb, to);
+	result = files.fuse->read_iter(iocb, to);
 	/* Once it is queued, it belongs to whoever completes it. */
 	if (result != -EIOCBQUEUED)
 		iocb->ki_flags &= ~IOCB_DIRECT;
+	return result;
+}
+
+/*
+ * fuse asks for the attributes here, if somebody has just written. While it may learn of another size, nobody stores to
+ * last pages: nor can this task, when it copies to such a page. So it does not fault while it reads.
+ */
+static ssize_t read_without_faults(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct coherency_share *share = coherency_share_of(file_inode(iocb->ki_filp)->i_sb);
+	ssize_t done = 0, result;
+
+	for (;;) {
+		coherency_resize_begin(share);
+		pagefault_disable();
+		to->nofault = true;
+		result = files.fuse->read_iter(iocb, to);
+		to->nofault = false;
+		pagefault_enable();
+		coherency_resize_end(share);
+		if (result > 0)
+			done += result;
+		if (!iov_iter_count(to) || (result <= 0 && result != -EFAULT))
+			return done ? done : result;
+		/* A fault, or the end. */
+		if (fault_in_iov_iter_writeable(to, iov_iter_count(to)) == iov_iter_count(to))
+			return done ? done : -EFAULT;
+	}
+}
+
+static ssize_t read_cached(struct kiocb *iocb, struct iov_iter *to, const struct read_bound *bound)
+{
+	size_t wanted = iov_iter_count(to);
+	bool is_direct = iocb->ki_flags & IOCB_DIRECT;
+	size_t length = is_direct ? wanted : length_within(bound, iocb->ki_pos, wanted);
+	ssize_t result;
+
+	if (!length && wanted)
+		return 0;
+	iov_iter_truncate(to, length);
+	if (unlikely(!is_direct && coherency_is_stored_to(coherency_inode_of(file_inode(iocb->ki_filp)))))
+		result = read_without_faults(iocb, to);
+	else
+		result = files.fuse->read_iter(iocb, to);
+	iov_iter_reexpand(to, iov_iter_count(to) + wanted - length);
 	return result;
 }
 
@@ -209,19 +293,21 @@ static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct coherency_inode *ci = coherency_inode_of(file_inode(file));
+	struct read_bound bound;
 	ssize_t result;
 	int err;
 
-	if (likely(file_is_current(file))) {
+	sample_size(file, &bound);
+	if (likely(is_readable(file))) {
 		coherency_count(coherency_share_of(file_inode(file)->i_sb), hits);
-		return fuse_file_op->read_iter(iocb, to);
+		return read_cached(iocb, to, &bound);
 	}
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
 	for (;;) {
-		err = refresh_for_reading(file);
+		err = refresh_for_reading(file, &bound);
 		if (!err)
-			return fuse_file_op->read_iter(iocb, to);
+			return read_cached(iocb, to, &bound);
 		if (err != -EBUSY)
 			return err;
 		result = read_around_cache(iocb, to);
@@ -237,11 +323,25 @@ static ssize_t coherency_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t coherency_splice_read(struct file *in, loff_t *position, struct pipe_inode_info *pipe, size_t length,
 				     unsigned int flags)
 {
-	int err = refresh_for_reading(in);
+	struct inode *inode = file_inode(in);
+	struct read_bound bound;
+	bool is_resizing;
+	ssize_t result;
+	int err;
 
+	sample_size(in, &bound);
+	err = is_readable(in) ? 0 : refresh_for_reading(in, &bound);
 	if (err == -EBUSY)
 		return coherency_splice_by_reading(in, position, pipe, length, flags);
-	return err ? err : fuse_file_op->splice_read(in, position, pipe, length, flags);
+	if (err)
+		return err;
+	length = length_within(&bound, *position, length);
+	if (!length)
+		return 0;
+	is_resizing = coherency_resize_begin_if_stored_to(inode);
+	result = files.fuse->splice_read(in, position, pipe, length, flags);
+	coherency_resize_end_if(coherency_share_of(inode->i_sb), is_resizing);
+	return result;
 }
 
 /*
@@ -254,11 +354,11 @@ static ssize_t write_and_wait(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t result;
 
 	if (is_sync_kiocb(iocb) || !(iocb->ki_flags & IOCB_DIRECT))
-		return fuse_file_op->write_iter(iocb, from);
+		return files.fuse->write_iter(iocb, from);
 	init_sync_kiocb(&waiting, iocb->ki_filp);
 	waiting.ki_flags = iocb->ki_flags;
 	waiting.ki_pos = iocb->ki_pos;
-	result = fuse_file_op->write_iter(&waiting, from);
+	result = files.fuse->write_iter(&waiting, from);
 	iocb->ki_pos = waiting.ki_pos;
 	return result;
 }
@@ -273,66 +373,135 @@ static void spare_question_for_capabilities(struct inode *inode)
 		inode_has_no_xattr(inode);
 }
 
-static void forget_dropped_privileges(struct inode *inode, struct coherency_inode *ci)
+/*
+ * What changes a file's content, of which fuse only notes that the attributes are old. The daemon may drop what privileges
+ * the file gives, and does not say so. Replies that are under way may bring another size meanwhile; see sizes.c.
+ */
+struct content_change {
+	struct own_write write;
+	bool drops_privileges;
+};
+
+/* Where it ends is decided by the size, and what it drops by the mode; own changes of those are known. */
+static int refresh_for_change(struct file *file)
 {
-	if (is_sxid(inode->i_mode))
-		WRITE_ONCE(ci->attributes, COHERENCY_NO_STAMP);
+	int err = refresh_size(file);
+
+	/* What is not known now, the daemon knows. */
+	return err == -EBUSY ? 0 : err;
 }
 
-/* O_APPEND writes at what the guest takes for the end, and privileges are dropped by the mode. */
+static int content_change_begin(struct file *file, struct content_change *change)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+	int err;
+
+	coherency_give_way(ci);
+	err = refresh_for_change(file);
+	if (err)
+		return err;
+	coherency_resize_begin(coherency_share_of(inode->i_sb));
+	change->drops_privileges = is_sxid(inode->i_mode);
+	if (change->drops_privileges)
+		coherency_change_begin(ci, &ci->owner);
+	coherency_change_begin(ci, &ci->contents);
+	change->write = own_write_begin(ci);
+	return 0;
+}
+
+/* After a failure, the cache may have what has never arrived. */
+static void content_change_end(struct file *file, struct content_change *change, bool is_done)
+{
+	struct inode *inode = file_inode(file);
+	struct coherency_inode *ci = coherency_inode_of(inode);
+
+	change->write.believed &= is_done;
+	own_write_end(ci, change->write);
+	coherency_change_end(&ci->contents);
+	if (change->drops_privileges)
+		coherency_change_end(&ci->owner);
+	coherency_resize_end(coherency_share_of(inode->i_sb));
+}
+
+/* O_APPEND writes at what the guest takes for the end. */
 static ssize_t coherency_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *file = iocb->ki_filp;
 	struct inode *inode = file_inode(file);
-	struct coherency_inode *ci = coherency_inode_of(inode);
-	struct own_write write;
+	size_t length = iov_iter_count(from);
+	struct content_change change;
 	ssize_t result;
-	int err;
 
-	if (!coherency_attributes_are_current(coherency_share_of(inode->i_sb), ci)) {
-		if (iocb->ki_flags & IOCB_NOWAIT)
-			return -EAGAIN;
-		err = refresh_size(file);
-		if (err)
-			return err;
-	}
+	if (iocb->ki_flags & IOCB_NOWAIT &&
+	    !coherency_attributes_are_current(coherency_share_of(inode->i_sb), coherency_inode_of(inode)))
+		return -EAGAIN;
+	result = content_change_begin(file, &change);
+	if (result)
+		return result;
 	spare_question_for_capabilities(inode);
-	write = own_write_begin(ci);
 	result = write_and_wait(iocb, from);
-	own_write_end(ci, write);
-	forget_dropped_privileges(inode, ci);
+	content_change_end(file, &change, result == length);
 	return result;
 }
 
+/* fuse asks for the attributes here after own writes. */
 static loff_t coherency_llseek(struct file *file, loff_t offset, int whence)
 {
-	int err = whence == SEEK_SET || whence == SEEK_CUR ? 0 : refresh_size(file);
+	struct inode *inode = file_inode(file);
+	bool is_resizing;
+	loff_t result;
 
-	return err ? err : fuse_file_op->llseek(file, offset, whence);
+	if (whence == SEEK_SET || whence == SEEK_CUR)
+		return files.fuse->llseek(file, offset, whence);
+	result = refresh_known_size(file);
+	if (result)
+		return result;
+	is_resizing = coherency_resize_begin_if_stored_to(inode);
+	result = files.fuse->llseek(file, offset, whence);
+	coherency_resize_end_if(coherency_share_of(inode->i_sb), is_resizing);
+	return result;
 }
 
 static long coherency_fallocate(struct file *file, int mode, loff_t offset, loff_t length)
 {
-	int err = refresh_size(file);
+	struct content_change change;
+	long err = content_change_begin(file, &change);
 
-	return err ? err : fuse_file_op->fallocate(file, mode, offset, length);
+	if (err)
+		return err;
+	err = files.fuse->fallocate(file, mode, offset, length);
+	content_change_end(file, &change, !err);
+	return err;
 }
 
+/* How much there is to copy, the VFS has decided by the source's size. What was stored to its pages fuse writes first. */
 static ssize_t coherency_copy_file_range(struct file *in, loff_t in_position, struct file *out, loff_t out_position,
 					 size_t length, unsigned int flags)
 {
-	int err = refresh_size(out);
+	struct content_change change;
+	ssize_t result = content_change_begin(out, &change);
 
-	return err ? err : fuse_file_op->copy_file_range(in, in_position, out, out_position, length, flags);
+	if (result)
+		return result;
+	result = files.fuse->copy_file_range(in, in_position, out, out_position, length, flags);
+	content_change_end(out, &change, result >= 0);
+	return result;
+}
+
+/* Nobody in other guests or on the host would break a lease that this kernel grants. */
+int coherency_setlease(struct file *file, coherency_lease_kind kind, coherency_lease **lease, void **private)
+{
+	return coherency_rule(LEASES) ? -EINVAL : generic_setlease(file, kind, lease, private);
 }
 
 /* After this, the pages of a mapping are current too: msync(MS_SYNC) comes here. */
 static int coherency_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	int err = fuse_file_op->fsync(file, start, end, datasync);
+	int err = files.fuse->fsync(file, start, end, datasync);
 
-	if (!err && !file_is_current(file))
-		refresh_file(file);
+	if (!err && !coherency_file_is_current(file))
+		coherency_refresh_file(file);
 	return err;
 }
 
@@ -346,12 +515,17 @@ static int coherency_fsync(struct file *file, loff_t start, loff_t end, int data
 static int coherency_flush(struct file *file, fl_owner_t id)
 {
 	struct inode *inode = file_inode(file);
+	struct coherency_share *share = coherency_share_of(inode->i_sb);
 	struct coherency_inode *ci = coherency_inode_of(inode);
+	bool is_locked = test_bit(COHERENCY_CLOSE_RECORD_LOCKED, &ci->closing);
+	int err;
 
-	if (coherency_share_of(inode->i_sb)->no_open && IS_NOCMTIME(inode) &&
-	    !test_bit(COHERENCY_CLOSE_RECORD_LOCKED, &ci->closing) && !test_bit(COHERENCY_CLOSE_MAPPED, &ci->closing))
+	if (share->no_open && IS_NOCMTIME(inode) && !is_locked && !test_bit(COHERENCY_CLOSE_MAPPED, &ci->closing))
 		return 0;
-	return fuse_file_op->flush(file, id);
+	err = files.fuse->flush(file, id);
+	if (is_locked)
+		coherency_locks_call(share, ci->key);
+	return err;
 }
 
 static void note_for_close(struct file *file, enum coherency_close what)
@@ -366,16 +540,18 @@ static int coherency_lock(struct file *file, int command, struct file_lock *lock
 {
 	bool is_ofd = coherency_lock_field(lock, flags) & FL_OFDLCK;
 
-	if (command != F_GETLK && coherency_lock_field(lock, type) != F_UNLCK)
+	if (command == F_GETLK)
+		return files.fuse->lock(file, command, lock);
+	if (coherency_lock_field(lock, type) != F_UNLCK)
 		note_for_close(file, is_ofd ? COHERENCY_CLOSE_OFD_LOCKED : COHERENCY_CLOSE_RECORD_LOCKED);
-	return fuse_file_op->lock(file, command, lock);
+	return coherency_locks_set(file, command, lock, files.fuse->lock);
 }
 
 static int coherency_flock(struct file *file, int command, struct file_lock *lock)
 {
 	if (coherency_lock_field(lock, type) != F_UNLCK)
 		note_for_close(file, COHERENCY_CLOSE_FLOCKED);
-	return fuse_file_op->flock(file, command, lock);
+	return coherency_locks_set(file, command, lock, files.fuse->flock);
 }
 
 /* Of the whole file, whoever took it through this description of it. */
@@ -397,11 +573,11 @@ static void unlock_file(struct file *file, const struct coherency_inode *ci)
 
 	if (test_bit(COHERENCY_CLOSE_FLOCKED, &ci->closing)) {
 		init_unlock(&lock, file, FL_FLOCK);
-		fuse_file_op->flock(file, F_SETLK, &lock);
+		coherency_locks_set(file, F_SETLK, &lock, files.fuse->flock);
 	}
 	if (test_bit(COHERENCY_CLOSE_OFD_LOCKED, &ci->closing)) {
 		init_unlock(&lock, file, FL_POSIX | FL_OFDLCK);
-		fuse_file_op->lock(file, F_SETLK, &lock);
+		coherency_locks_set(file, F_SETLK, &lock, files.fuse->lock);
 	}
 }
 
@@ -410,231 +586,41 @@ static int coherency_release(struct inode *inode, struct file *file)
 	if (coherency_share_of(inode->i_sb)->no_open)
 		unlock_file(file, coherency_inode_of(inode));
 	coherency_held_close(inode);
-	return fuse_file_op->release(inode, file);
+	return files.fuse->release(inode, file);
 }
 
-/* ---- mappings -------------------------------------------------------------------------------------------------- */
-
-/*
- * A page that is in a process's page table is read without asking anyone. But dropping pages takes them out of all
- * mappings, so whoever notices that the file has changed - an open, a read, a fault, a sync - makes the mappings
- * current.
- */
-static bool mapping_is_current(struct vm_fault *vmf)
-{
-	return file_is_current(vmf->vma->vm_file);
-}
-
-static vm_fault_t coherency_fault(struct vm_fault *vmf)
-{
-	if (!mapping_is_current(vmf)) {
-		/* The lock stays held for a caller who does not wait. */
-		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-			return VM_FAULT_RETRY;
-		refresh_file(vmf->vma->vm_file);
-	}
-	return fuse_vm_op->fault(vmf);
-}
-
-/* Maps what is there around a fault, and may not wait: without it, every page is faulted in by itself. */
-static vm_fault_t coherency_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
-{
-	return mapping_is_current(vmf) ? fuse_vm_op->map_pages(vmf, start, end) : 0;
-}
-
-/* The first store to a page. On an old page it would, once written, undo what others have changed beside it. */
-static vm_fault_t coherency_page_mkwrite(struct vm_fault *vmf)
-{
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-
-	/* If nothing can be known, the page would be dropped at every try: the store would never be done. */
-	if (coherency_sample(coherency_share_of(inode->i_sb), coherency_inode_of(inode)->key) &&
-	    !mapping_is_current(vmf)) {
-		refresh_file(vmf->vma->vm_file);
-		if (mapping_is_current(vmf))
-			return VM_FAULT_NOPAGE;
-	}
-	return fuse_vm_op->page_mkwrite(vmf);
-}
-
-static void wrap_vm_operations(struct vm_area_struct *vma)
-{
-	const struct vm_operations_struct *ops = vma->vm_ops;
-
-	/* What is not mapped from the page cache needs no help: DAX, passthrough. */
-	if (!ops || ops->fault != filemap_fault || !ops->page_mkwrite)
-		return;
-	if (unlikely(!smp_load_acquire(&fuse_vm_op))) {
-		mutex_lock(&wrappers_mutex);
-		if (!fuse_vm_op) {
-			coherency_vm_op = *ops;
-			coherency_vm_op.fault = coherency_fault;
-			coherency_vm_op.page_mkwrite = coherency_page_mkwrite;
-			if (ops->map_pages)
-				coherency_vm_op.map_pages = coherency_map_pages;
-			smp_store_release(&fuse_vm_op, ops);
-		}
-		mutex_unlock(&wrappers_mutex);
-	}
-	if (ops == fuse_vm_op)
-		vma->vm_ops = &coherency_vm_op;
-}
+/* ---- mappings ---------------------------------------------------------------------------------------------------- */
 
 static int coherency_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	int err = refresh_file(file);
+	int err = coherency_refresh_file(file);
 
 	if (err && err != -EBUSY)
 		return err;
 	/* Only of files that can be written. */
 	if (vma->vm_flags & VM_SHARED)
 		note_for_close(file, COHERENCY_CLOSE_MAPPED);
-	err = fuse_file_op->mmap(file, vma);
-	if (!err)
-		wrap_vm_operations(vma);
-	return err;
-}
-
-/* ---- directories ----------------------------------------------------------------------------------------------- */
-
-/*
- * Stands between fuse and the reader of a directory. fuse passes a name on before it makes the dentry, so each dentry
- * is stamped when the next name comes.
- */
-struct listing_context {
-	struct dir_context context;
-	struct dir_context *reader;
-	struct dentry *directory;
-	unsigned int length;
-	char name[NAME_MAX];
-};
-
-static void stamp_previous(struct listing_context *listing)
-{
-	if (listing->length)
-		coherency_stamp_listed(listing->directory, listing->name, listing->length);
-	listing->length = 0;
-}
-
-static bool pass_name(struct dir_context *context, const char *name, int length, loff_t position, u64 ino,
-		      unsigned int type)
-{
-	struct listing_context *listing = container_of(context, struct listing_context, context);
-
-	stamp_previous(listing);
-	if (length <= NAME_MAX) {
-		memcpy(listing->name, name, length);
-		listing->length = length;
-	}
-	listing->reader->pos = context->pos;
-	return listing->reader->actor(listing->reader, name, length, position, ino, type);
-}
-
-static int read_names(struct file *file, struct dir_context *reader)
-{
-	struct listing_context *listing = kmalloc(sizeof(*listing), GFP_KERNEL);
-	int err;
-
-	if (!listing)
-		return -ENOMEM;
-	listing->context = *reader;
-	listing->context.actor = pass_name;
-	listing->reader = reader;
-	listing->directory = file->f_path.dentry;
-	listing->length = 0;
-	err = fuse_directory_op->iterate_shared(file, &listing->context);
-	stamp_previous(listing);
-	reader->pos = listing->context.pos;
-	kfree(listing);
-	return err;
-}
-
-/*
- * fuse keeps the listing of a directory together with the i_version that the directory had when the listing was
- * begun, and drops it when a reader that starts at the top finds another one. For fuse the counter has no other
- * meaning.
- *
- * But many readers fill one listing, half a listing is completed as it was begun, and a reader who is not at the top
- * takes any of it. So somebody who begins, and for whom it is too old, waits until what is under way has arrived, and
- * makes the first page count as missing. All who begin later come to that page first, and fuse then begins anew; what
- * is still added to the page does not make it count again. It is locked because the kernel, when it moves a page, sets
- * the new one's state last.
- */
-static void outdate_listing(struct address_space *mapping)
-{
-	struct page *first = find_lock_page(mapping, 0);
-
-	if (!first)
-		return;
-	ClearPageUptodate(first);
-	unlock_page(first);
-	put_page(first);
-}
-
-/* Changes of this guest do not move the slot, but i_version. */
-static bool listing_is_current(struct inode *inode, const struct coherency_inode *ci)
-{
-	return data_is_current(coherency_share_of(inode->i_sb), ci) && inode_peek_iversion(inode) == ci->listed_version;
-}
-
-/* Queried, not peeked at: own changes move the version only if somebody has queried it since it moved last. */
-static void renew_listing(struct inode *inode, struct coherency_inode *ci)
-{
-	WRITE_ONCE(ci->data, coherency_sample(coherency_share_of(inode->i_sb), ci->key));
-	inode_inc_iversion(inode);
-	ci->listed_version = inode_query_iversion(inode);
-	outdate_listing(inode->i_mapping);
-}
-
-/* Takes the lock that is held while a directory is read. */
-static int lock_listing(struct inode *inode, struct coherency_inode *ci, bool from_top)
-{
-	struct coherency_share *share = coherency_share_of(inode->i_sb);
-	int err = down_read_killable(&ci->listing);
-
-	if (err || !from_top)
-		return err;
-	if (likely(listing_is_current(inode, ci))) {
-		coherency_count(share, hits);
-		return 0;
-	}
-	up_read(&ci->listing);
-	coherency_count(share, misses);
-	err = down_write_killable(&ci->listing);
-	if (err)
-		return err;
-	if (!listing_is_current(inode, ci))
-		renew_listing(inode, ci);
-	downgrade_write(&ci->listing);
-	return 0;
-}
-
-static int coherency_iterate_shared(struct file *file, struct dir_context *context)
-{
-	struct inode *inode = file_inode(file);
-	struct coherency_share *share = coherency_share_of(inode->i_sb);
-	struct coherency_inode *ci = coherency_inode_of(inode);
-	struct coherency_listing listing;
-	struct coherency_request request;
-	int err = lock_listing(inode, ci, context->pos == 0);
-
-	if (err)
-		return err;
-	coherency_request_begin(&request, share, false);
-	coherency_listing_begin(&listing, inode->i_sb, request.mutations);
-	err = read_names(file, context);
-	coherency_listing_end(&listing);
-	coherency_request_end(&request);
-	up_read(&ci->listing);
-	return err;
+	err = files.fuse->mmap(file, vma);
+	return err ? err : coherency_wrap_mapping(vma);
 }
 
 /* ---- taking files over ----------------------------------------------------------------------------------------- */
 
-static void fill_file_operations(const struct file_operations *fuse)
+#define MEMBER(operation)	(offsetof(struct file_operations, operation) / sizeof(void *))
+
+/* Replaced, or known to believe nothing that is cached: a member on neither list may be a way around the table. */
+static const u16 known_operations[] = {
+	MEMBER(owner), MEMBER(llseek), MEMBER(read_iter), MEMBER(write_iter), MEMBER(poll), MEMBER(unlocked_ioctl),
+	MEMBER(compat_ioctl), MEMBER(mmap), MEMBER(open), MEMBER(flush), MEMBER(release), MEMBER(fsync), MEMBER(lock),
+	MEMBER(get_unmapped_area), MEMBER(flock), MEMBER(splice_write), MEMBER(splice_read), MEMBER(setlease),
+	MEMBER(fallocate), MEMBER(copy_file_range), COHERENCY_FOP_FLAGS_MEMBER
+};
+
+#undef MEMBER
+
+static void replace_operations(struct file_operations *ours)
 {
-	coherency_file_op = *fuse;
-#define REPLACE(operation) do { if (fuse->operation) coherency_file_op.operation = coherency_##operation; } while (0)
+#define REPLACE(operation) do { if (ours->operation) ours->operation = coherency_##operation; } while (0)
 	REPLACE(open);
 	REPLACE(flush);
 	REPLACE(release);
@@ -649,46 +635,52 @@ static void fill_file_operations(const struct file_operations *fuse)
 	REPLACE(fsync);
 	REPLACE(mmap);
 #undef REPLACE
-	smp_store_release(&fuse_file_op, fuse);
+	ours->setlease = coherency_setlease;
 }
 
-static void fill_directory_operations(const struct file_operations *fuse)
+static struct coherency_file_wrapper files = {
+	.what		= "files",
+	.known		= known_operations,
+	.known_count	= ARRAY_SIZE(known_operations),
+	.replace	= replace_operations,
+};
+
+static void fill_wrapper(struct coherency_file_wrapper *wrapper, const struct file_operations *fuse)
 {
-	coherency_directory_op = *fuse;
-	coherency_directory_op.iterate_shared = coherency_iterate_shared;
-	smp_store_release(&fuse_directory_op, fuse);
+	if (!coherency_covers(wrapper->what, fuse, sizeof(*fuse), wrapper->known, wrapper->known_count))
+		return;
+	wrapper->ours = *fuse;
+	wrapper->replace(&wrapper->ours);
+	smp_store_release(&wrapper->fuse, fuse);
 }
 
 /* Special files are not fuse's once they are open. */
 int coherency_wrap_file_operations(struct inode *inode)
 {
+	struct coherency_file_wrapper *wrapper = S_ISDIR(inode->i_mode) ? &coherency_directories : &files;
 	const struct file_operations *ops = READ_ONCE(inode->i_fop);
-	const struct file_operations *ours = S_ISDIR(inode->i_mode) ? &coherency_directory_op : &coherency_file_op;
-	const struct file_operations **fuse = S_ISDIR(inode->i_mode) ? &fuse_directory_op : &fuse_file_op;
 
-	if ((!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode)) || ops == ours)
+	if ((!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode)) || ops == &wrapper->ours)
 		return 0;
-	if (unlikely(!smp_load_acquire(fuse))) {
+	if (unlikely(!smp_load_acquire(&wrapper->fuse))) {
 		mutex_lock(&wrappers_mutex);
-		if (!*fuse && S_ISDIR(inode->i_mode))
-			fill_directory_operations(ops);
-		else if (!*fuse)
-			fill_file_operations(ops);
+		if (!wrapper->fuse)
+			fill_wrapper(wrapper, ops);
 		mutex_unlock(&wrappers_mutex);
 	}
-	if (ops != *fuse) {
+	if (ops != wrapper->fuse) {
 		pr_err_once("a file has operations that are not known; it cannot be used\n");
 		return -EIO;
 	}
-	WRITE_ONCE(inode->i_fop, ours);
+	WRITE_ONCE(inode->i_fop, &wrapper->ours);
 	return 0;
 }
 
 /* For a file that was opened by the request that made its name, without coherency_open. */
 void coherency_wrap_open_file(struct file *file)
 {
-	if (file->f_op == fuse_file_op && file_inode(file)->i_fop == &coherency_file_op)
-		file->f_op = &coherency_file_op;
-	if (file->f_op == &coherency_file_op)
+	if (file->f_op == files.fuse && file_inode(file)->i_fop == &files.ours)
+		file->f_op = &files.ours;
+	if (file->f_op == &files.ours)
 		coherency_held_open(file_inode(file));
 }

@@ -11,6 +11,8 @@
 
 /* A file that was open for less is not told of; the daemon is told at most this often. */
 #define COHERENCY_HELD_PERIOD	(HZ / 2)
+/* After a report that has failed. */
+#define COHERENCY_HELD_PAUSE	(5 * HZ)
 
 static const char *const names[] = {
 	[COHERENCY_HELD_OPENED] = COHERENCY_OPENED_XATTR,
@@ -90,12 +92,13 @@ void coherency_held_tell_again(struct coherency_share *share)
 	spin_unlock(&share->held_lock);
 }
 
-/* Takes what is to be told from a list, and says how much that is. */
-static unsigned int collect(struct coherency_share *share, enum coherency_held state)
+/* Takes what is to be told from a list, and says whether that is anything. */
+static bool collect(struct coherency_share *share, enum coherency_held state)
 {
 	struct coherency_inode *ci, *next;
 	unsigned int count = 0;
 
+	share->held_state = state;
 	spin_lock(&share->held_lock);
 	list_for_each_entry_safe(ci, next, &share->held[state], held_link) {
 		if (count == COHERENCY_OPENED_MAX)
@@ -111,21 +114,26 @@ static unsigned int collect(struct coherency_share *share, enum coherency_held s
 		share->held_ids[count++] = cpu_to_le64(ci->key);
 	}
 	spin_unlock(&share->held_lock);
+	share->held_count = count;
 	return count;
 }
 
-static int tell(struct coherency_share *share, enum coherency_held state)
+/*
+ * What has failed is told again before anything else: the lists say that it was told, and the daemon has to hear of opening
+ * and closing in their order. To hear of one twice changes nothing.
+ */
+static int tell_all(struct coherency_share *share)
 {
 	struct dentry *root = share->root_sb->s_root;
-	unsigned int count;
 	int err;
 
-	while ((count = collect(share, state))) {
-		err = __vfs_setxattr(coherency_nop_idmap, root, d_inode(root), names[state], share->held_ids,
-				     count * sizeof(*share->held_ids), 0);
+	while (share->held_count || collect(share, COHERENCY_HELD_CLOSED) || collect(share, COHERENCY_HELD_OPENED)) {
+		err = __vfs_setxattr(coherency_nop_idmap, root, d_inode(root), names[share->held_state],
+				     share->held_ids, share->held_count * sizeof(*share->held_ids), 0);
 		/* The daemon keeps no such attribute, and so it says. */
 		if (err != -ENODATA)
 			return err ? err : -EPROTO;
+		share->held_count = 0;
 	}
 	return 0;
 }
@@ -133,13 +141,14 @@ static int tell(struct coherency_share *share, enum coherency_held state)
 static void held_work(struct work_struct *work)
 {
 	struct coherency_share *share = container_of(to_delayed_work(work), struct coherency_share, held_work);
-	int err = tell(share, COHERENCY_HELD_CLOSED);
+	int err = tell_all(share);
 
-	if (!err)
-		err = tell(share, COHERENCY_HELD_OPENED);
-	if (err)
-		pr_warn_once("%s: the daemon does not want to know which files are open (%d): they may be lost when a program of the host removes them\n",
+	if (err) {
+		pr_warn_once("%s: the daemon could not be told which files are open (%d): until it is, they may be lost when a program of the host removes them\n",
 			     share->tag, err);
+		mod_delayed_work(system_long_wq, &share->held_work, COHERENCY_HELD_PAUSE);
+		return;
+	}
 	spin_lock(&share->held_lock);
 	if (!list_empty(&share->held[COHERENCY_HELD_OPENED]) || !list_empty(&share->held[COHERENCY_HELD_CLOSED]))
 		queue_delayed_work(system_long_wq, &share->held_work, COHERENCY_HELD_PERIOD);

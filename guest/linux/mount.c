@@ -7,7 +7,7 @@
  * virtiofs finds the super block that a device has already among those of its type, and does not notice if there is
  * one of another type: it would start a second session on the same queues, and the first would no longer be coherent
  * without knowing. So the super block is made as one of virtiofs's, stays in virtiofs's list, and only then becomes
- * one of this type. "mount -t virtiofs" of a tag that is mounted as coherency finds that one.
+ * one of this module's. "mount -t virtiofs" of a tag that is mounted as coherency finds that one.
  */
 #include "coherency.h"
 
@@ -18,7 +18,29 @@
 #include <linux/slab.h>
 
 static struct file_system_type *virtiofs;
-static struct file_system_type coherency_type;
+
+static int coherency_init_fs_context(struct fs_context *fc);
+static void coherency_kill_sb(struct super_block *sb);
+
+/*
+ * What super blocks are of. Security policies, units and tools go by the name of this type, and know virtiofs: SELinux for
+ * one would label nothing of a type that no policy names. It is never registered.
+ */
+static struct file_system_type mounted_type = {
+	.owner			= THIS_MODULE,
+	.name			= "virtiofs",
+	.init_fs_context	= coherency_init_fs_context,
+	.kill_sb		= coherency_kill_sb,
+};
+
+/* What is asked for by mount(8). */
+static struct file_system_type coherency_type = {
+	.owner			= THIS_MODULE,
+	.name			= KBUILD_MODNAME,
+	.init_fs_context	= coherency_init_fs_context,
+	.kill_sb		= coherency_kill_sb,
+};
+MODULE_ALIAS_FS(KBUILD_MODNAME);
 
 static DEFINE_MUTEX(shares_mutex);
 static LIST_HEAD(shares);
@@ -42,12 +64,20 @@ void coherency_evict_inode(struct inode *inode)
 	struct coherency_sb *csb = container_of(inode->i_sb->s_op, struct coherency_sb, s_op);
 	struct coherency_inode *ci = inode->i_private;
 
-	if (ci)
+	if (ci) {
 		coherency_held_evict(csb->share, ci);
+		if (!S_ISDIR(inode->i_mode))
+			coherency_forget_tail(csb->share, ci);
+		/* Before fuse forgets that it has newer attributes than those of replies that are under way. */
+		if (READ_ONCE(ci->is_changed))
+			atomic64_inc_return(&csb->share->evictions);
+	}
 	csb->fuse_s_op->evict_inode(inode);
 	/* A walk under RCU may still look at it through the inode. */
-	if (ci)
+	if (ci) {
+		kfree(ci->handle);
 		kfree_rcu(ci, rcu);
+	}
 }
 
 /* The super block is not born yet: nobody but the caller reaches it. */
@@ -71,8 +101,22 @@ static int interpose(struct super_block *sb, struct coherency_share *share)
 	csb->s_op = *sb->s_op;
 	csb->s_op.evict_inode = coherency_evict_inode;
 	csb->share = share;
+	csb->sb = sb;
+	err = coherency_events_add(csb);
+	if (err)
+		goto free;
+	err = coherency_install_xattr_handlers(sb, csb);
+	if (err)
+		goto remove;
 	WRITE_ONCE(sb->s_op, &csb->s_op);
+	if (READ_ONCE(share->read_only))
+		sb->s_flags |= SB_RDONLY;
 	return coherency_wrap(d_inode(sb->s_root), NULL) ? 0 : -EIO;
+remove:
+	coherency_events_remove(csb);
+free:
+	kfree(csb);
+	return err;
 }
 
 /* Removing the attribute ends the coherent session; if it fails, DESTROY, which follows, does the same. */
@@ -99,7 +143,10 @@ static int join_share(struct coherency_share *share, struct super_block *sb)
 	return 0;
 }
 
-/* Nothing is believed any more when the session ends. */
+/*
+ * Nothing is believed any more when the session ends. What the daemon keeps waiting it has to answer before virtiofs waits
+ * for it; the end of the session has the same effect, should it not have been told.
+ */
 static void leave_share(struct coherency_share *share)
 {
 	mutex_lock(&shares_mutex);
@@ -108,7 +155,21 @@ static void leave_share(struct coherency_share *share)
 	coherency_stop_heartbeat(share);
 	coherency_held_stop(share);
 	kobject_del(&share->kobj);
+	coherency_events_hush(share);
 	detach_session(share->root_sb);
+	coherency_events_stop(share);
+}
+
+void coherency_device_leaves(const void *device)
+{
+	struct coherency_share *share;
+
+	mutex_lock(&shares_mutex);
+	list_for_each_entry(share, &shares, list) {
+		if (share->events.device == device)
+			coherency_events_unplug(share);
+	}
+	mutex_unlock(&shares_mutex);
 }
 
 /*
@@ -136,6 +197,8 @@ static int attach(struct super_block *sb, struct coherency_share *share, struct 
 	if (err == -EOPNOTSUPP || err == -ENODATA || err == -ENOSYS)
 		return invalf(fc, "coherency: the daemon of <%s> does not offer a coherent session", fc->source);
 	if (!err) {
+		coherency_events_attach(share, sb->s_root);
+		coherency_locks_attach(share, sb->s_root, true);
 		err = join_share(share, sb);
 	} else if (err == -EBADMSG) {
 		errorf(fc, "coherency: the version table of <%s> is not that of its daemon", fc->source);
@@ -172,10 +235,12 @@ static void coherency_kill_sb(struct super_block *sb)
 	is_root = sb == share->root_sb;
 	if (is_root)
 		leave_share(share);
+	coherency_events_remove(csb);
 	virtiofs->kill_sb(sb);
 	/* Its dentries and inodes are gone, but a walk under RCU may still look at what it has found before. */
 	synchronize_rcu();
 	sb->s_op = csb->fuse_s_op;
+	sb->s_xattr = csb->fuse_s_xattr;
 	kfree(csb);
 	if (is_root)
 		kobject_put(&share->kobj);
@@ -210,7 +275,7 @@ static int get_virtiofs_tree(struct fs_context *fc)
 static void take_over(struct super_block *sb)
 {
 	__module_get(THIS_MODULE);
-	sb->s_type = &coherency_type;
+	sb->s_type = &mounted_type;
 	module_put(virtiofs->owner);
 }
 
@@ -347,14 +412,6 @@ static int coherency_init_fs_context(struct fs_context *fc)
 	return 0;
 }
 
-static struct file_system_type coherency_type = {
-	.owner			= THIS_MODULE,
-	.name			= KBUILD_MODNAME,
-	.init_fs_context	= coherency_init_fs_context,
-	.kill_sb		= coherency_kill_sb,
-};
-MODULE_ALIAS_FS(KBUILD_MODNAME);
-
 /* ---- the module ------------------------------------------------------------------------------------------------ */
 
 static int __init coherency_init(void)
@@ -367,6 +424,7 @@ static int __init coherency_init(void)
 		return -ENODEV;
 	}
 	coherency_type.fs_flags = virtiofs->fs_flags;
+	mounted_type.fs_flags = virtiofs->fs_flags;
 	err = coherency_table_init();
 	if (err)
 		goto put_virtiofs;

@@ -6,8 +6,12 @@
 
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/wait_bit.h>
 
 static struct kobject *folder;
+
+/* Shares whose memory is still to be freed, which may be long after the last of them was let go of. */
+static atomic_t shares_kept = ATOMIC_INIT(0);
 
 static struct coherency_share *share_of(struct kobject *kobj)
 {
@@ -57,6 +61,12 @@ COHERENCY_ATTRIBUTE(host_watched, "%d", !!(READ_ONCE(share->header->flags) & COH
 COHERENCY_ATTRIBUTE(opens, "%s", share->no_open ? "spared" : "asked");
 COHERENCY_ATTRIBUTE(heartbeat, "%s", coherency_is_trusted(share) ? "beating" : "stopped");
 
+COHERENCY_ATTRIBUTE(subscribed, "%d", !!READ_ONCE(share->events.subscribed_to));
+COHERENCY_ATTRIBUTE(events, "%llu", READ_ONCE(share->events.received));
+COHERENCY_ATTRIBUTE(events_lost, "%llu", READ_ONCE(share->events.lost));
+
+COHERENCY_ATTRIBUTE(lock_waits, "%u", READ_ONCE(share->locks.count));
+
 static struct attribute *share_attrs[] = {
 	&hits_attribute.attr,
 	&misses_attribute.attr,
@@ -72,6 +82,10 @@ static struct attribute *share_attrs[] = {
 	&host_watched_attribute.attr,
 	&heartbeat_attribute.attr,
 	&opens_attribute.attr,
+	&subscribed_attribute.attr,
+	&events_attribute.attr,
+	&events_lost_attribute.attr,
+	&lock_waits_attribute.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(share);
@@ -83,6 +97,8 @@ static void share_release(struct kobject *kobj)
 	coherency_unmap_table(share);
 	free_percpu(share->counters);
 	kfree(share);
+	if (atomic_dec_and_test(&shares_kept))
+		wake_up_var(&shares_kept);
 }
 
 static const struct kobj_type share_type = {
@@ -93,10 +109,14 @@ static const struct kobj_type share_type = {
 
 void coherency_share_init(struct coherency_share *share)
 {
+	atomic_inc(&shares_kept);
 	kobject_init(&share->kobj, &share_type);
 	spin_lock_init(&share->instantiating_lock);
 	INIT_LIST_HEAD(&share->instantiating);
+	coherency_sizes_init(share);
 	coherency_held_init(share);
+	coherency_events_init(share);
+	coherency_locks_init(share);
 }
 
 int coherency_sysfs_add(struct coherency_share *share)
@@ -113,4 +133,5 @@ int coherency_sysfs_init(void)
 void coherency_sysfs_exit(void)
 {
 	kobject_put(folder);
+	wait_var_event(&shares_kept, !atomic_read(&shares_kept));
 }

@@ -198,6 +198,40 @@ static int look_at_virtio_device(struct device *dev, void *data)
 	return 1;
 }
 
+struct device_search {
+	const char *tag;
+	const void *device;
+};
+
+static int compare_tag(struct device *dev, void *data)
+{
+	struct virtio_device *vdev = dev_to_virtio(dev);
+	struct device_search *search = data;
+
+	if (vdev->id.device != VIRTIO_ID_FS || !device_has_tag(vdev, search->tag))
+		return 0;
+	search->device = dev;
+	return 1;
+}
+
+/* virtiofs's device of a share: not to be used, for it may be gone. */
+const void *coherency_find_device(const char *tag)
+{
+	struct device_search search = { .tag = tag };
+
+	bus_for_each_dev(bus_finder.driver.bus, NULL, &search, compare_tag);
+	return search.device;
+}
+
+static int look_at_bus(struct notifier_block *block, unsigned long action, void *data)
+{
+	if (action == BUS_NOTIFY_UNBIND_DRIVER)
+		coherency_device_leaves(data);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block bus_watcher = { .notifier_call = look_at_bus };
+
 static struct coherency_share *find_on_virtio(const char *tag)
 {
 	struct virtio_search search = { .tag = tag };
@@ -341,9 +375,12 @@ static bool table_is_ours(struct coherency_share *share)
 
 static void look_at_heartbeat(struct coherency_share *share)
 {
-	u64 heartbeat = READ_ONCE(share->header->heartbeat);
+	/* Before the heartbeat: what is read late must not be trusted longer for it. */
 	unsigned long now = jiffies;
+	u64 heartbeat;
 
+	smp_rmb();
+	heartbeat = READ_ONCE(share->header->heartbeat);
 	if (!table_is_ours(share)) {
 		WRITE_ONCE(share->trusted_until, now);
 	} else if (READ_ONCE(share->header->instance_id) != READ_ONCE(share->instance_id)) {
@@ -352,6 +389,7 @@ static void look_at_heartbeat(struct coherency_share *share)
 		if (!coherency_handshake(share, share->root_sb->s_root)) {
 			pr_info("%s: attached again, the daemon was restarted\n", share->tag);
 			coherency_held_tell_again(share);
+			coherency_locks_attach(share, share->root_sb->s_root, false);
 		}
 	} else if (heartbeat != share->heartbeat) {
 		/* It has moved, but perhaps right after the previous look. */
@@ -366,6 +404,7 @@ static void heartbeat_work(struct work_struct *work)
 	struct coherency_share *share = container_of(to_delayed_work(work), struct coherency_share, heartbeat_work);
 
 	look_at_heartbeat(share);
+	coherency_events_look(share);
 	queue_delayed_work(system_highpri_wq, &share->heartbeat_work, beat_period(share));
 }
 
@@ -407,10 +446,18 @@ void coherency_stop_heartbeat(struct coherency_share *share)
 
 int coherency_table_init(void)
 {
-	return register_virtio_driver(&bus_finder);
+	int err = register_virtio_driver(&bus_finder);
+
+	if (err)
+		return err;
+	err = bus_register_notifier(bus_finder.driver.bus, &bus_watcher);
+	if (err)
+		unregister_virtio_driver(&bus_finder);
+	return err;
 }
 
 void coherency_table_exit(void)
 {
+	bus_unregister_notifier(bus_finder.driver.bus, &bus_watcher);
 	unregister_virtio_driver(&bus_finder);
 }

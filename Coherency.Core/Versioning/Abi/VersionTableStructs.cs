@@ -53,6 +53,7 @@ public static class VersionTableConstants
     public const int VersionShift = 16;
     public const int SharedMemoryRegionId = 1;
     public const int OpenedMax = 512;
+    public const int HandleBytesMax = 64;
 }
 
 /// <summary>coherency_table_header.flags.</summary>

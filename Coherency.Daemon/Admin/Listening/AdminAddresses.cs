@@ -1,16 +1,19 @@
-using Coherency.Daemon.Commands;
+using System.Net.Sockets;
 using Coherency.Daemon.Configuration;
 
 namespace Coherency.Daemon.Admin.Listening;
 
-/// <summary>Where the administration is going to listen, checked before anything is started.</summary>
-internal sealed class AdminAddresses(string? socket, TlsListener? network)
+/// <summary>
+/// Where the administration is going to listen, checked before anything is started. Its socket is there from then on, and goes
+/// when this is disposed of.
+/// </summary>
+internal sealed class AdminAddresses(Socket? socket, TlsListener? network) : IDisposable
 {
     /// <summary>A path has to fit into sun_path with its NUL (unix(7)).</summary>
     private const int SocketPathBytesMax = 107;
 
-    /// <summary>Path of the UNIX socket, which is free; or null.</summary>
-    public string? Socket { get; } = socket;
+    /// <summary>A UNIX socket that is listened on; or null.</summary>
+    public Socket? Socket { get; } = socket;
 
     /// <summary>On the network; or null.</summary>
     public TlsListener? Network { get; } = network;
@@ -18,13 +21,13 @@ internal sealed class AdminAddresses(string? socket, TlsListener? network)
     /// <summary>Why there is no socket, though none was forbidden; null when there is one.</summary>
     public string? WithoutSocketBecause { get; private init; }
 
-    /// <summary>Nobody asked for administration: the daemon can do without.</summary>
-    public bool IsOptional { get; private init; }
-
     public bool Any => Socket is not null || Network is not null;
 
     public override string ToString() =>
-        string.Join(" and ", ((string?[])[Socket, Network is null ? null : $"{Network.EndPoint} with TLS"]).Where(address => address is not null));
+        string.Join(
+            " and ",
+            ((string?[])[Socket?.LocalEndPoint?.ToString(), Network is null ? null : $"{Network.EndPoint} with TLS"]).Where(
+                address => address is not null));
 
     /// <exception cref="UsageException">What was asked for cannot be had.</exception>
     public static AdminAddresses Of(AdminConfiguration configuration)
@@ -37,29 +40,29 @@ internal sealed class AdminAddresses(string? socket, TlsListener? network)
 
         if (configuration.Socket is { } given)
         {
-            string path = Path.GetFullPath(given);
-            string? inUse = Prepare(path);
-            return inUse is null ? new AdminAddresses(path, network) : throw new UsageException(inUse);
+            return new AdminAddresses(Listen(Path.GetFullPath(given)), network);
         }
 
-        string? standard = AdminConfiguration.DefaultSocket();
-        string? why = standard is null ? "XDG_RUNTIME_DIR does not say where its socket may be" : PrepareStandard(standard);
-        return new AdminAddresses(why is null ? standard : null, network) { WithoutSocketBecause = why, IsOptional = network is null };
-    }
-
-    private static string? PrepareStandard(string path)
-    {
+        // Nobody asked for this one: the daemon can do without.
+        string? why = "XDG_RUNTIME_DIR does not say where its socket may be";
         try
         {
-            return Prepare(path);
+            if (AdminConfiguration.DefaultSocket() is { } standard)
+            {
+                return new AdminAddresses(Listen(standard), network);
+            }
         }
         catch (UsageException impossible)
         {
-            return impossible.Message;
+            why = impossible.Message;
         }
+
+        return new AdminAddresses(null, network) { WithoutSocketBecause = why };
     }
 
-    private static string? Prepare(string path)
+    public void Dispose() => Socket?.Dispose();
+
+    private static Socket Listen(string path)
     {
         if (System.Text.Encoding.UTF8.GetByteCount(path) > SocketPathBytesMax)
         {
@@ -69,9 +72,10 @@ internal sealed class AdminAddresses(string? socket, TlsListener? network)
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            return AdminSocket.Free(path);
+            AdminSocket.Free(path);
+            return AdminSocket.Bind(new UnixDomainSocketEndPoint(path));
         }
-        catch (Exception impossible) when (impossible is IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+        catch (Exception impossible) when (impossible is IOException or UnauthorizedAccessException or SocketException)
         {
             throw new UsageException($"--admin-socket {path} cannot be used: {impossible.Message}");
         }

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using Coherency.Core.Linux;
-using Coherency.Daemon.Commands;
+using Coherency.Daemon.Configuration;
 using Microsoft.Win32.SafeHandles;
 
 namespace Coherency.Daemon.Admin.Listening;
@@ -11,13 +11,12 @@ internal static unsafe class AdminSocket
     private const int Backlog = 512;
 
     /// <summary>Makes the place free: removes what a daemon that was killed has left there.</summary>
-    /// <returns>Null, or why it cannot be used while a daemon that lives listens there.</returns>
-    /// <exception cref="UsageException">There is something that is not ours to remove.</exception>
-    public static string? Free(string path)
+    /// <exception cref="UsageException">There is something that is not ours to remove, or a daemon that lives listens there.</exception>
+    public static void Free(string path)
     {
         if (!TryStat(path, out statx found))
         {
-            return null;
+            return;
         }
 
         if ((found.stx_mode & StatFlags.S_IFMT) != StatFlags.S_IFSOCK)
@@ -27,19 +26,19 @@ internal static unsafe class AdminSocket
 
         if (found.stx_uid != Libc.GetEUid())
         {
-            throw new UsageException($"--admin-socket {path} belongs to user {found.stx_uid}, this daemon runs as {Libc.GetEUid()}: choose another path");
+            throw new UsageException(
+                $"--admin-socket {path} belongs to user {found.stx_uid}, this daemon runs as {Libc.GetEUid()}: choose another path");
         }
 
         using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             probe.Connect(new UnixDomainSocketEndPoint(path));
-            return $"--admin-socket {path} is in use by another daemon: stop it or choose another path";
+            throw new UsageException($"--admin-socket {path} is in use by another daemon: stop it or choose another path");
         }
         catch (SocketException nobody) when (nobody.SocketErrorCode == SocketError.ConnectionRefused)
         {
             File.Delete(path);
-            return null;
         }
     }
 
@@ -68,6 +67,7 @@ internal static unsafe class AdminSocket
 
     private static bool TryStat(string path, out statx found)
     {
+        // SAFETY: the array is pinned, and ends with a NUL.
         fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + '\0'))
         {
             int result = Libc.Statx(OpenFlags.AT_FDCWD, name, OpenFlags.AT_SYMLINK_NOFOLLOW, StatFlags.STATX_BASIC_STATS, out found);

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 
 namespace Coherency.Daemon.Admin.Listening;
@@ -19,7 +18,8 @@ internal sealed record TlsListener(
     {
         (string Option, string? File)[] files =
         [
-            ("--admin-certificate", configuration.Certificate), ("--admin-key", configuration.Key), ("--admin-client-ca", configuration.ClientCa),
+            ("--admin-certificate", configuration.Certificate), ("--admin-key", configuration.Key), (
+                "--admin-client-ca", configuration.ClientCa),
         ];
         if (configuration.Tls is null)
         {
@@ -31,7 +31,8 @@ internal sealed record TlsListener(
         {
             if (file is null)
             {
-                throw new UsageException($"--admin-tls is possible only with {option}: nobody may administrate over a network without TLS and a certificate");
+                throw new UsageException(
+                    $"--admin-tls is possible only with {option}: nobody may administrate over a network without TLS and a certificate");
             }
         }
 
@@ -66,7 +67,8 @@ internal sealed record TlsListener(
 
     private static TlsListener Load(IPEndPoint endPoint, string certificate, string key, string clientCa)
     {
-        X509Certificate2 own = Read($"--admin-certificate {certificate} with --admin-key {key}", () => X509Certificate2.CreateFromPemFile(certificate, key));
+        X509Certificate2 own = Read(
+            $"--admin-certificate {certificate} with --admin-key {key}", () => X509Certificate2.CreateFromPemFile(certificate, key));
         X509Certificate2Collection chain = Read($"--admin-certificate {certificate}", () => ReadAll(certificate));
         X509Certificate2Collection authorities = Read($"--admin-client-ca {clientCa}", () => ReadAll(clientCa));
         return authorities.Count > 0

@@ -1,8 +1,9 @@
 using Coherency.Core.Fuse;
-using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Reports;
 using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
+using Grpc.Core;
 using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Daemon.Admin.Services;
@@ -14,8 +15,8 @@ internal sealed partial class AdminService
 
     public override Task<V1.InspectResponse> Inspect(V1.InspectRequest request, ServerCallContext context)
     {
-        ServedShare share = ShareOf(request.Share);
-        RequireHoldings();
+        ServedShare share = lookup.ShareOf(request.Share);
+        lookup.RequireHoldings();
         InspectedObject? inspected = request.WhatCase switch
         {
             V1.InspectRequest.WhatOneofCase.Path => reports.Holdings.Inspect(share.Directory, request.Path.Trim('/')),
@@ -24,15 +25,17 @@ internal sealed partial class AdminService
         };
         return inspected is not null
             ? Task.FromResult(HoldingsDescriber.Describe(inspected))
-            : throw new RpcException(new Status(StatusCode.NotFound, $"no guest of {share.Directory} was told of {NameOf(request)}, so none holds anything of it"));
+            : throw new RpcException(
+                new Status(
+                    StatusCode.NotFound, $"no guest of {share.Directory} was told of {NameOf(request)}, so none holds anything of it"));
     }
 
     public override async Task WatchChanges(
         V1.WatchChangesRequest request, IServerStreamWriter<V1.WatchChangesResponse> responseStream, ServerCallContext context)
     {
-        ServedShare share = ShareOf(request.Share);
-        RequireHoldings();
-        string? guest = request.Guest.Length == 0 ? null : GuestOf(request.Guest).Name;
+        ServedShare share = lookup.ShareOf(request.Share);
+        lookup.RequireHoldings();
+        string? guest = request.Guest.Length == 0 ? null : lookup.GuestOf(request.Guest).Name;
         string prefix = request.PathPrefix.Trim('/');
         ChangeLog log = share.Share.Group.Log!;
         long position = log.Next;
@@ -55,7 +58,9 @@ internal sealed partial class AdminService
 
     private static bool IsWanted(ChangeReport change, string? guest, string prefix) =>
         (guest is null || (change.Cause.Actor.Kind == ChangeActorKind.Client && change.Cause.Actor.Name == guest))
-        && (prefix.Length == 0 || (change.Cause.Path is { } path && (path == prefix || path.StartsWith(prefix + '/', StringComparison.Ordinal))));
+        && (
+            prefix.Length == 0 || (
+                change.Cause.Path is { } path && (path == prefix || path.StartsWith(prefix + '/', StringComparison.Ordinal))));
 
     private static string NameOf(V1.InspectRequest request) =>
         request.WhatCase == V1.InspectRequest.WhatOneofCase.Path ? $"'{request.Path}'" : $"node {request.NodeId}";

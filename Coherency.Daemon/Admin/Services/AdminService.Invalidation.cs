@@ -1,10 +1,10 @@
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
-using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Holdings;
 using Coherency.Host.Passthrough;
+using Grpc.Core;
 using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Daemon.Admin.Services;
@@ -16,10 +16,10 @@ internal sealed partial class AdminService
 
     public override async Task<V1.InvalidatePathResponse> InvalidatePath(V1.InvalidatePathRequest request, ServerCallContext context)
     {
-        ServedShare share = ShareOf(request.Share);
+        ServedShare share = lookup.ShareOf(request.Share);
         if (request.Recursive)
         {
-            RequireHoldings();
+            lookup.RequireHoldings();
         }
 
         Errno errno = PathSlots.Find(share.Share, request.Path, out SlotKey[] found);
@@ -29,18 +29,20 @@ internal sealed partial class AdminService
         }
 
         HashSet<SlotKey> slots = request.Recursive
-            ? await reports.Scans.RunAsync(() => CollectBelow(share, request.Path.Trim('/'), found, context.CancellationToken), context.CancellationToken).ConfigureAwait(false)
+            ? await reports.Scans.RunAsync(
+                () => CollectBelow(share, request.Path.Trim('/'), found, context.CancellationToken),
+                context.CancellationToken).ConfigureAwait(false)
             : [.. found];
         if (slots.Count > SlotsMax)
         {
-            share.Share.Group.InvalidateAll(context.Peer);
+            share.Share.Group.InvalidateAll(PeerOf(context));
             return new V1.InvalidatePathResponse();
         }
 
         foreach (SlotKey[] some in slots.Chunk(MutationScope.TouchedMax))
         {
             context.CancellationToken.ThrowIfCancellationRequested();
-            share.Share.Group.Invalidate(some, context.Peer);
+            share.Share.Group.Invalidate(some, PeerOf(context));
         }
 
         return new V1.InvalidatePathResponse { SlotsMoved = (ulong)slots.Count };
@@ -48,24 +50,28 @@ internal sealed partial class AdminService
 
     public override Task<V1.InvalidateAllResponse> InvalidateAll(V1.InvalidateAllRequest request, ServerCallContext context)
     {
-        ServedShare? share = request.Share.Length == 0 ? null : ShareOf(request.Share);
-        ServedGuest? guest = request.Guest.Length == 0 ? null : GuestOf(request.Guest);
+        ServedShare? share = request.Share.Length == 0 ? null : lookup.ShareOf(request.Share);
+        ServedGuest? guest = request.Guest.Length == 0 ? null : lookup.GuestOf(request.Guest);
         if (share is not null && guest is not null && guest.Share != share)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"{guest.Name} is a guest of {guest.Share.Directory}, not of {share.Directory}: give one of them"));
+            throw new RpcException(
+                new Status(
+                    StatusCode.InvalidArgument,
+                    $"{guest.Name} is a guest of {guest.Share.Directory}, not of {share.Directory}: give one of them"));
         }
 
         if (guest is { View: null })
         {
             throw new RpcException(new Status(
-                StatusCode.FailedPrecondition, $"{guest.Name} cannot be told: it has no version table and believes what it caches until its timeouts end"));
+                StatusCode.FailedPrecondition, $"{guest.Name} cannot be told: it has no version table and believes what it caches until " +
+                    "its timeouts end"));
         }
 
         ServedGuest[] told = [.. _server.Guests
             .Where(one => one.View is not null && (share is null || one.Share == share) && (guest is null || one == guest))];
         foreach (ServedGuest one in told)
         {
-            one.Share.Share.Group.InvalidateAll(context.Peer, one.View);
+            one.Share.Share.Group.InvalidateAll(PeerOf(context), one.View);
         }
 
         return Task.FromResult(new V1.InvalidateAllResponse { Guests = (ulong)told.Length });
@@ -90,9 +96,12 @@ internal sealed partial class AdminService
 
     private static RpcException ToRefusal(Errno errno, string path, ServedShare share) => new(errno switch
     {
-        Errno.ENOENT or Errno.ENOTDIR => new Status(StatusCode.NotFound, $"a directory of {path} is not in {share.Directory}; symbolic links are not followed"),
-        Errno.EINVAL or Errno.ENAMETOOLONG => new Status(StatusCode.InvalidArgument, $"{path} is no path in a share: give names, relative to {share.Directory}, without . and .."),
-        Errno.EACCES or Errno.EPERM => new Status(StatusCode.PermissionDenied, $"the daemon may not look up {path} in {share.Directory}: {errno}"),
+        Errno.ENOENT or Errno.ENOTDIR => new Status(
+            StatusCode.NotFound, $"a directory of {path} is not in {share.Directory}; symbolic links are not followed"),
+        Errno.EINVAL or Errno.ENAMETOOLONG => new Status(
+            StatusCode.InvalidArgument, $"{path} is no path in a share: give names, relative to {share.Directory}, without . and .."),
+        Errno.EACCES or Errno.EPERM => new Status(
+            StatusCode.PermissionDenied, $"the daemon may not look up {path} in {share.Directory}: {errno}"),
         _ => new Status(StatusCode.Internal, $"{path} cannot be looked up in {share.Directory}: {errno}"),
     });
 }

@@ -1,6 +1,6 @@
-using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Transports.VhostUser;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using V1 = Coherency.Admin.V1;
 
@@ -17,7 +17,8 @@ internal sealed partial class AdminService
         int level = Array.IndexOf(LevelNames, request.Level);
         if (level < 0)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"'{request.Level}' is no level: {string.Join(", ", LevelNames)} are"));
+            throw new RpcException(
+                new Status(StatusCode.InvalidArgument, $"'{request.Level}' is no level: {string.Join(", ", LevelNames)} are"));
         }
 
         if (request.Category.Length > CategoryLengthMax)
@@ -26,13 +27,16 @@ internal sealed partial class AdminService
         }
 
         LogLevel previous = levels.Set(request.Category, (LogLevel)level) ?? throw new RpcException(new Status(
-            StatusCode.ResourceExhausted, $"{LogLevels.CategoriesMax} categories have levels of their own: set the level of all, which ends that"));
+            StatusCode.ResourceExhausted, $"{LogLevels.CategoriesMax} categories have levels of their own: set the level of all, which " +
+                "ends that"));
         return Task.FromResult(new V1.SetLogLevelResponse { PreviousLevel = LevelNames[(int)previous] });
     }
 
-    public override Task<V1.GetDashboardResponse> GetDashboard(V1.GetDashboardRequest request, ServerCallContext context) => dashboard is not null
-        ? Task.FromResult(new V1.GetDashboardResponse { Url = dashboard.AbsoluteUri })
-        : throw new RpcException(new Status(StatusCode.FailedPrecondition, "the daemon serves no dashboard: start it with --dashboard PORT"));
+    public override Task<V1.GetDashboardResponse> GetDashboard(V1.GetDashboardRequest request, ServerCallContext context) => dashboard
+        is not null
+        ? Task.FromResult(new V1.GetDashboardResponse { Url = dashboard.Address.AbsoluteUri })
+        : throw new RpcException(
+            new Status(StatusCode.FailedPrecondition, "the daemon serves no dashboard: start it with --dashboard PORT"));
 
     public override Task<V1.DisconnectGuestResponse> DisconnectGuest(V1.DisconnectGuestRequest request, ServerCallContext context) =>
         Task.FromResult(new V1.DisconnectGuestResponse { WasConnected = EndpointOf(request.Guest).Disconnect() });
@@ -57,8 +61,9 @@ internal sealed partial class AdminService
 
     private GuestEndpoint EndpointOf(string name)
     {
-        ServedGuest guest = GuestOf(name);
+        ServedGuest guest = lookup.GuestOf(name);
         return guest.Endpoint
-            ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"{guest.Name} is a mount of the host, not a guest: unmount it instead"));
+            ?? throw new RpcException(
+                new Status(StatusCode.FailedPrecondition, $"{guest.Name} is a mount of the host, not a guest: unmount it instead"));
     }
 }

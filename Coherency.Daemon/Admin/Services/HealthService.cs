@@ -1,9 +1,11 @@
-using Coherency.Daemon.Grpc;
 using Coherency.Daemon.Hosting;
 using Coherency.Host.Transports.VhostUser;
+using Grpc.Core;
 using Grpc.Health.V1;
-using HealthBase = Coherency.Daemon.Grpc.Services.Health.HealthBase;
+using Grpc.HealthCheck;
+using Microsoft.Extensions.Hosting;
 using ServingStatus = Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus;
+using V1 = Coherency.Admin.V1;
 
 namespace Coherency.Daemon.Admin.Services;
 
@@ -11,75 +13,74 @@ namespace Coherency.Daemon.Admin.Services;
 /// Whether the daemon serves: as a whole, a share (not when the changes of host programs are no longer noticed), a guest (not
 /// when it is drained, or unmounted).
 /// </summary>
-internal sealed class HealthService : HealthBase
+internal sealed class HealthService(GuestServer server) : HealthServiceImpl
 {
     private const string SharePrefix = "coherency.share.";
     private const string GuestPrefix = "coherency.guest.";
 
-    private readonly GuestServer _server;
-    private readonly StatusWatch _watch;
-
-    public HealthService(GuestServer server)
+    public override async Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
     {
-        _server = server;
-        _watch = new StatusWatch(StatusOf);
+        Refresh();
+        try
+        {
+            return await base.Check(request, context).ConfigureAwait(false);
+        }
+        catch (RpcException unknown) when (unknown.StatusCode == StatusCode.NotFound)
+        {
+            throw new RpcException(
+                new Status(StatusCode.NotFound, $"'{request.Service}' is not known: '', {SharePrefix}DIRECTORY and {GuestPrefix}NAME are"));
+        }
     }
 
-    public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
-    {
-        ServingStatus status = StatusOf(request.Service);
-        return status != ServingStatus.ServiceUnknown
-            ? Task.FromResult(new HealthCheckResponse { Status = status })
-            : throw new RpcException(new Status(
-                StatusCode.NotFound, $"'{request.Service}' is not known: '', {SharePrefix}DIRECTORY and {GuestPrefix}NAME are"));
-    }
-
-    public override async Task Watch(
+    public override Task Watch(
         HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream, ServerCallContext context)
     {
-        await foreach (ServingStatus status in _watch.FollowAsync(request.Service, context.CancellationToken).ConfigureAwait(false))
+        Refresh();
+        return base.Watch(request, responseStream, context);
+    }
+
+    /// <summary>Looks at everything that has a status, and tells those that watch what has changed.</summary>
+    public void Refresh()
+    {
+        SetStatus("", ServingStatus.Serving);
+        SetStatus(V1.Admin.Descriptor.FullName, ServingStatus.Serving);
+        foreach (ServedShare share in server.ServedShares)
         {
-            await responseStream.WriteAsync(new HealthCheckResponse { Status = status }, context.CancellationToken).ConfigureAwait(false);
+            SetStatus(SharePrefix + share.Directory, ToStatus(share.Watcher?.IsAlive ?? true));
+        }
+
+        foreach (ServedGuest guest in server.Guests)
+        {
+            SetStatus(GuestPrefix + guest.Name, ToStatus(IsServing(guest)));
         }
     }
 
-    private ServingStatus StatusOf(string service)
+    private static bool IsServing(ServedGuest guest) => guest.Endpoint is { } endpoint
+        ? endpoint.State is GuestEndpointState.Listening or GuestEndpointState.Connected
+        : guest.Mount?.Unmounted.IsCompleted == false;
+
+    private static ServingStatus ToStatus(bool isServing) => isServing ? ServingStatus.Serving : ServingStatus.NotServing;
+}
+
+/// <summary>Looks at the health for all that watch it: a thousand cost no more than one while nothing happens.</summary>
+internal sealed class HealthWatch(HealthService health) : BackgroundService
+{
+    /// <summary>How late a change may be told.</summary>
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (service.Length == 0 || service == Grpc.Services.Admin.ServiceName)
+        using PeriodicTimer timer = new(Period);
+        try
         {
-            return ServingStatus.Serving;
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            {
+                health.Refresh();
+            }
         }
-
-        bool? isServing = service switch
+        catch (OperationCanceledException)
         {
-            _ when service.StartsWith(SharePrefix, StringComparison.Ordinal) => IsShareServing(service[SharePrefix.Length..]),
-            _ when service.StartsWith(GuestPrefix, StringComparison.Ordinal) => IsGuestServing(service[GuestPrefix.Length..]),
-            _ => null,
-        };
-        return isServing switch
-        {
-            true => ServingStatus.Serving,
-            false => ServingStatus.NotServing,
-            null => ServingStatus.ServiceUnknown,
-        };
-    }
-
-    private bool? IsShareServing(string directory)
-    {
-        ServedShare? share = _server.ServedShares.FirstOrDefault(one => one.Directory == directory);
-        return share is null ? null : share.Watcher?.IsAlive ?? true;
-    }
-
-    private bool? IsGuestServing(string name)
-    {
-        ServedGuest? guest = _server.Guests.FirstOrDefault(one => one.Name == name);
-        if (guest is null)
-        {
-            return null;
+            // That is how it ends, also when the host has not come to start.
         }
-
-        return guest.Endpoint is { } endpoint
-            ? endpoint.State is GuestEndpointState.Listening or GuestEndpointState.Connected
-            : guest.Mount?.Unmounted.IsCompleted == false;
     }
 }

@@ -1,6 +1,6 @@
-using Coherency.Daemon.Grpc;
 using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
+using Grpc.Core;
 
 namespace Coherency.Daemon.Admin.Services;
 
@@ -50,7 +50,8 @@ internal sealed class StaleFollower
             if (_told.Count == ToldMax)
             {
                 throw new RpcException(new Status(
-                    StatusCode.ResourceExhausted, $"more than {ToldMax} entries became stale within seconds: follow one guest, or one directory"));
+                    StatusCode.ResourceExhausted, $"more than {ToldMax} entries became stale within seconds: follow one guest, or one " +
+                        "directory"));
             }
 
             _told.Add(key, entry.Since);

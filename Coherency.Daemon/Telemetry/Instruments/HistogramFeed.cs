@@ -23,7 +23,10 @@ internal sealed class HistogramFeed
     {
         _metric = metric;
         _histogram = meter.CreateHistogram(
-            metric.Name, DurationMetric.Unit, metric.Description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = Bounds });
+            metric.Name, DurationMetric.Unit, metric.Description, tags: null, new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = Bounds,
+            });
     }
 
     /// <summary>The bounds that the histogram must have, in seconds.</summary>

@@ -6,25 +6,34 @@ using Coherency.Host.Server.Statistics;
 
 namespace Coherency.Daemon.Telemetry.Instruments;
 
-/// <summary>What becomes of requests, by client and operation. All of it is read from the sessions' counters when it is asked for.</summary>
+/// <summary>
+/// What becomes of requests, by client and operation. All of it is read from the sessions' counters when it is asked for.
+/// </summary>
 internal sealed class RequestInstruments
 {
     /// <summary>An instrument with bounds of its own must be told to the provider too.</summary>
     public const string DurationName = "coherency.fuse.request.duration";
 
-    private readonly IReadOnlyList<ServedGuest> _clients;
+    private readonly GuestServer _server;
     private readonly HistogramFeed? _feed;
     private readonly Lock _feeding = new();
 
     /// <param name="feedsHistogram">Somebody collects who needs a histogram of OpenTelemetry.</param>
-    public RequestInstruments(Meter meter, IReadOnlyList<ServedGuest> clients, bool feedsHistogram)
+    public RequestInstruments(Meter meter, GuestServer server, bool feedsHistogram)
     {
-        _clients = clients;
-        Durations = new DurationMetric(DurationName, "From when a thread was free for a request that was there, to its reply", ReadDurations);
+        _server = server;
+        Durations = new DurationMetric(
+            DurationName, "From when a thread was free for a request that was there, to its reply", ReadDurations);
         _feed = feedsHistogram ? new HistogramFeed(meter, Durations) : null;
-        meter.CreateObservableCounter("coherency.fuse.requests", MeasureRequests, "{request}", "FUSE requests that were carried out; error.type is there when they failed");
-        meter.CreateObservableUpDownCounter("coherency.fuse.active_requests", MeasureActive, "{request}", "FUSE requests on their way; those that wait for a lock are");
-        meter.CreateObservableCounter("coherency.fuse.malformed_requests", MeasureMalformed, "{request}", "Requests that could not be decoded and were refused");
+        meter.CreateObservableCounter(
+            "coherency.fuse.requests",
+            MeasureRequests,
+            "{request}",
+            "FUSE requests that were carried out; error.type is there when they failed");
+        meter.CreateObservableUpDownCounter(
+            "coherency.fuse.active_requests", MeasureActive, "{request}", "FUSE requests on their way; those that wait for a lock are");
+        meter.CreateObservableCounter(
+            "coherency.fuse.malformed_requests", MeasureMalformed, "{request}", "Requests that could not be decoded and were refused");
         meter.CreateObservableCounter("coherency.fuse.io", MeasureBytes, "By", "File data that READs returned and WRITEs wrote");
     }
 
@@ -61,13 +70,13 @@ internal sealed class RequestInstruments
         select new Measurement<long>(read.Totals.InFlight, TagsOf(read.Client, read.Opcode));
 
     private IEnumerable<Measurement<long>> MeasureMalformed() =>
-        from client in _clients
+        from client in _server.Guests
         select new Measurement<long>(client.Session.Counters.Malformed, ClientTags.Of(client));
 
     private IEnumerable<Measurement<long>> MeasureBytes()
     {
         const string Direction = "fuse.io.direction";
-        foreach (ServedGuest client in _clients)
+        foreach (ServedGuest client in _server.Guests)
         {
             KeyValuePair<string, object?>[] tags = ClientTags.Of(client);
             yield return new Measurement<long>(client.Session.Counters.BytesRead, [.. tags, new(Direction, "read")]);
@@ -77,7 +86,7 @@ internal sealed class RequestInstruments
 
     /// <summary>Operations that a client has never asked for are left out.</summary>
     private IEnumerable<(ServedGuest Client, FuseOpcode Opcode, OperationTotals Totals)> ReadAll() =>
-        from client in _clients
+        from client in _server.Guests
         from opcode in Enum.GetValues<FuseOpcode>()
         where client.Session.Counters[opcode] > 0
         select (client, opcode, client.Session.Counters.Read(opcode));

@@ -12,10 +12,25 @@ internal sealed class ResourceInstruments
     public ResourceInstruments(Meter meter, GuestServer server)
     {
         _server = server;
-        meter.CreateObservableUpDownCounter("coherency.virtio.queue.depth", MeasureQueues, "{request}", "Requests in a virtqueue: not taken yet (waiting), or taken and not answered (in_flight)");
-        meter.CreateObservableUpDownCounter("coherency.inodes", MeasureInodes, "{inode}", "Inodes that clients of the share hold, its root included");
-        meter.CreateObservableUpDownCounter("coherency.descriptors", () => DescriptorBudget.Process.Used, "{descriptor}", "File descriptors open on behalf of clients");
-        meter.CreateObservableUpDownCounter("coherency.descriptors.limit", () => DescriptorBudget.Process.Limit, "{descriptor}", "Most file descriptors that may be open on behalf of clients");
+        meter.CreateObservableUpDownCounter(
+            "coherency.virtio.queue.depth",
+            MeasureQueues,
+            "{request}",
+            "Requests in a virtqueue: not taken yet (waiting), or taken and not answered (in_flight)");
+        meter.CreateObservableUpDownCounter(
+            "coherency.inodes", MeasureInodes, "{inode}", "Inodes that clients of the share hold, its root included");
+        meter.CreateObservableUpDownCounter(
+            "coherency.descriptors", () => DescriptorBudget.Process.Used, "{descriptor}", "File descriptors open on behalf of clients");
+        meter.CreateObservableUpDownCounter(
+            "coherency.descriptors.limit",
+            () => DescriptorBudget.Process.Limit,
+            "{descriptor}",
+            "Most file descriptors that may be open on behalf of clients");
+        meter.CreateObservableUpDownCounter(
+            "coherency.descriptors.kept",
+            MeasureKept,
+            "{descriptor}",
+            "File descriptors that a client keeps for longer than a request; one of an inode that several hold counts for each");
     }
 
     private IEnumerable<Measurement<long>> MeasureQueues()
@@ -33,7 +48,12 @@ internal sealed class ResourceInstruments
         }
     }
 
+    private IEnumerable<Measurement<long>> MeasureKept() =>
+        from client in _server.Guests
+        select new Measurement<long>(client.Files?.KeptDescriptors ?? 0, ClientTags.Of(client));
+
     private IEnumerable<Measurement<long>> MeasureInodes() =>
         from share in _server.Shares
-        select new Measurement<long>(share.InodeCount, new KeyValuePair<string, object?>(TelemetryNames.Share, share.Options.SharedDirectory));
+        select new Measurement<long>(
+            share.InodeCount, new KeyValuePair<string, object?>(TelemetryNames.Share, share.Options.SharedDirectory));
 }

@@ -17,9 +17,11 @@ internal sealed class WatcherInstruments
     public WatcherInstruments(Meter meter, GuestServer server, bool feedsHistogram)
     {
         _server = server;
-        Delays = new DurationMetric(DelayName, "From when the watcher's thread learned of events of the host, to when their slots had moved", ReadDelays);
+        Delays = new DurationMetric(
+            DelayName, "From when the watcher's thread learned of events of the host, to when their slots had moved", ReadDelays);
         _feed = feedsHistogram ? new HistogramFeed(meter, Delays) : null;
-        meter.CreateObservableGauge("coherency.watcher.alive", MeasureAlive, "{watcher}", "1 while the watcher's thread works, by the mechanism that it has");
+        meter.CreateObservableGauge(
+            "coherency.watcher.alive", MeasureAlive, "{watcher}", "1 while the watcher's thread works, by the mechanism that it has");
     }
 
     public DurationMetric Delays { get; }
@@ -33,7 +35,8 @@ internal sealed class WatcherInstruments
 
         return from watcher in _server.Watchers
                select new Measurement<long>(
-                   watcher.IsAlive ? 1 : 0, ShareOf(watcher), new("coherency.watcher.mechanism", watcher.State.ToString().ToLowerInvariant()));
+                   watcher.IsAlive ? 1 : 0, ShareOf(watcher), new(
+                       "coherency.watcher.mechanism", watcher.State.ToString().ToLowerInvariant()));
     }
 
     private IEnumerable<DurationSeries> ReadDelays() =>

@@ -1,3 +1,4 @@
+using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Telemetry.Instruments;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -12,12 +13,13 @@ internal sealed class PrometheusReader : IDisposable
     private readonly Exporter _exporter;
     private readonly bool _isDisabled;
 
-    /// <param name="durations">Written from the daemon's own buckets: exact, and as quick after a year as after a second.</param>
-    /// <param name="isDisabled">There is nothing to read.</param>
-    public PrometheusReader(IReadOnlyList<DurationMetric> durations, bool isDisabled)
+    /// <param name="instruments">Their durations are written from the daemon's own buckets: exact, and as quick after a year as after a
+    /// second.</param>
+    /// <param name="settings">When telemetry is disabled, there is nothing to read.</param>
+    public PrometheusReader(DaemonInstruments instruments, TelemetrySettings settings)
     {
-        _isDisabled = isDisabled;
-        _exporter = new Exporter(durations);
+        _isDisabled = settings.IsDisabled;
+        _exporter = new Exporter(instruments.Durations);
         MetricReader = new BaseExportingMetricReader(_exporter);
     }
 

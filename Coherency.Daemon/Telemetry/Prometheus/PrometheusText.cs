@@ -21,7 +21,8 @@ internal sealed class PrometheusText(bool isOpenMetrics)
     public void WriteTarget(Resource resource)
     {
         SetLabels(resource.Attributes.Select(attribute => new KeyValuePair<string, object?>(attribute.Key, attribute.Value)));
-        WriteHead("target_info", isOpenMetrics ? "target" : "target_info", isOpenMetrics ? "info" : "gauge", "", "What sends these metrics");
+        WriteHead(
+            "target_info", isOpenMetrics ? "target" : "target_info", isOpenMetrics ? "info" : "gauge", "", "What sends these metrics");
         WriteSample("target_info", "", 1);
     }
 
@@ -33,10 +34,12 @@ internal sealed class PrometheusText(bool isOpenMetrics)
             return;
         }
 
-        bool isCounter = metric.MetricType.IsSum() && metric.MetricType is not (MetricType.LongSumNonMonotonic or MetricType.DoubleSumNonMonotonic);
+        bool isCounter = metric.MetricType.IsSum() && metric.MetricType is not (
+            MetricType.LongSumNonMonotonic or MetricType.DoubleSumNonMonotonic);
         string family = PrometheusNames.FamilyOf(metric.Name, metric.Unit, isGauge: !isCounter);
         string name = PrometheusNames.SampleOf(family, isCounter);
-        WriteHead(name, isOpenMetrics ? family : name, isCounter ? "counter" : "gauge", PrometheusNames.UnitOf(metric.Unit), metric.Description);
+        WriteHead(
+            name, isOpenMetrics ? family : name, isCounter ? "counter" : "gauge", PrometheusNames.UnitOf(metric.Unit), metric.Description);
         foreach (ref readonly MetricPoint point in metric.GetMetricPoints())
         {
             SetLabels(point.Tags);

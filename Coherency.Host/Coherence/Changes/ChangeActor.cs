@@ -18,7 +18,8 @@ public readonly record struct ChangeActor
     public string? Name { get; init; }
 
     /// <param name="view">Null for a client that is told of nothing.</param>
-    public static ChangeActor Client(ShareView? view) => new() { Kind = ChangeActorKind.Client, View = view, Name = view?.Name ?? string.Empty };
+    public static ChangeActor Client(ShareView? view) =>
+        new() { Kind = ChangeActorKind.Client, View = view, Name = view?.Name ?? string.Empty };
 
     public static ChangeActor Host(int processId, string command) =>
         new() { Kind = ChangeActorKind.Host, ProcessId = processId, Name = command };

@@ -44,6 +44,7 @@ internal sealed unsafe class CommandNames
     /// <param name="known">Returned again if it is still right, so that nothing is allocated.</param>
     private static string Read(int processId, string known)
     {
+        // SAFETY: "/proc/", at most ten digits, "/comm" and a NUL are 22 bytes.
         byte* path = stackalloc byte[32];
         Span<byte> space = new(path, 32);
         "/proc/"u8.CopyTo(space);
@@ -55,6 +56,8 @@ internal sealed unsafe class CommandNames
             return string.Empty;
         }
 
+        // SAFETY: the kernel fills in no more than it is asked for, and what it says to have filled in is the span's
+        // length.
         byte* command = stackalloc byte[CommandBytesMax];
         long read = Libc.Read(fd, command, CommandBytesMax);
         _ = Libc.Close(fd);

@@ -13,7 +13,8 @@ public sealed partial class HeldEntries
     /// <param name="fileType">S_IFMT of its mode.</param>
     /// <param name="nameTimeout">How long the guest may believe the name; zero for not at all.</param>
     public void Give(
-        object owner, in HeldStart start, NodeId parent, ReadOnlySpan<byte> name, NodeId child, uint fileType, TimeSpan nameTimeout, TimeSpan attributeTimeout)
+        object owner, in HeldStart start, NodeId parent, ReadOnlySpan<byte> name, NodeId child, uint fileType, TimeSpan nameTimeout,
+        TimeSpan attributeTimeout)
     {
         SlotKey slot = SlotKey.Name(KeyOf(parent.Value), name);
         // Among millions of inodes each of these comes from memory: together they take as long as one of them.

@@ -7,7 +7,9 @@ namespace Coherency.Host.Coherence.Holdings;
 // Everything that is known of one inode or name.
 public sealed partial class HeldEntries
 {
-    /// <summary>The inode that a path led to as the guest was last told; false when it does not know, or knows that there is none.</summary>
+    /// <summary>
+    /// The inode that a path led to as the guest was last told; false when it does not know, or knows that there is none.
+    /// </summary>
     internal bool TryResolve(string path, out NodeId node)
     {
         lock (_lock)

@@ -220,7 +220,9 @@ public sealed partial class HeldEntries
     private void UnlinkFromParent(uint number)
     {
         ref HeldName record = ref _names[number];
-        ref uint before = ref record.PreviousOfParent == 0 ? ref ContentOf(record.Parent).FirstChild : ref _names[record.PreviousOfParent].NextOfParent;
+        ref uint before = ref record.PreviousOfParent == 0
+            ? ref ContentOf(record.Parent).FirstChild
+            : ref _names[record.PreviousOfParent].NextOfParent;
         before = record.NextOfParent;
         if (record.NextOfParent != 0)
         {

@@ -39,7 +39,8 @@ public sealed partial class HeldEntries
     /// </summary>
     /// <param name="exchanges">The two names have changed places.</param>
     public void Renamed(
-        object owner, in HeldStart start, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName, bool exchanges)
+        object owner, in HeldStart start, NodeId parent, ReadOnlySpan<byte> name, NodeId newParent, ReadOnlySpan<byte> newName,
+        bool exchanges)
     {
         TimeSpan forEver = TimeSpan.MaxValue;
         SlotKey slot = SlotKey.Name(KeyOf(parent.Value), name);

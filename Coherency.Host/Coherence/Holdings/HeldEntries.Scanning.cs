@@ -75,7 +75,8 @@ public sealed partial class HeldEntries
         if (scan.Collects && scan.IsBelow(path))
         {
             ulong node = record.Child == 0 ? 0 : _nodes[record.Child].Node;
-            scan.Findings.Add(new HeldFinding(kind, node, SlotKey.Name(KeyOf(parent.Node), name), record.Given, now, record.Sequence, path));
+            scan.Findings.Add(
+                new HeldFinding(kind, node, SlotKey.Name(KeyOf(parent.Node), name), record.Given, now, record.Sequence, path));
         }
 
         scan.Occupy(record.Hash & _slotMask);
@@ -129,7 +130,8 @@ public sealed partial class HeldEntries
             return new HeldStamp(record.AttributesGiven, record.AttributesSequence, record.AttributesExpiry);
         }
 
-        return record.Content == 0 ? NotKept : new HeldStamp(_contents[record.Content].Given, _contents[record.Content].Sequence, NeverExpires);
+        return record.Content == 0 ? NotKept : new HeldStamp(
+            _contents[record.Content].Given, _contents[record.Content].Sequence, NeverExpires);
     }
 
     private static HeldKind ContentKindOf(in HeldNode record) =>

@@ -56,7 +56,8 @@ public sealed partial class HeldEntries
 
     private uint ExpiryOf(TimeSpan timeout)
     {
-        long units = ((Environment.TickCount64 - _createdMs + (long)Math.Min(timeout.TotalMilliseconds, long.MaxValue / 2)) / ExpiryUnitMs) + 1;
+        long units =
+            ((Environment.TickCount64 - _createdMs + (long)Math.Min(timeout.TotalMilliseconds, long.MaxValue / 2)) / ExpiryUnitMs) + 1;
         return (uint)Math.Min(units, NeverExpires);
     }
 

@@ -45,6 +45,7 @@ public sealed partial class HeldEntries : IDisposable
     public HeldEntries(TableView view, HeldLimits? limits = null)
     {
         _view = view;
+        view.Given = this;
         _log = view.Group.Log ?? throw new InvalidOperationException("the group writes no changes down: it needs a ChangeLog");
         _limits = limits ?? new HeldLimits();
         _slotMask = (ulong)view.Table.SlotCount - 1;

@@ -6,7 +6,8 @@ namespace Coherency.Host.Coherence.Holdings;
 /// <param name="AbsentNamesMax">
 /// Names that do not exist: guests drop those without a word, so the oldest make room for new ones.
 /// </param>
-/// <param name="BytesMax">More memory than this is not taken: enough for some thirteen million inodes, each with a name of 12 bytes.</param>
+/// <param name="BytesMax">More memory than this is not taken: enough for some thirteen million inodes, each with a name of 12
+/// bytes.</param>
 public sealed record HeldLimits(int NodesMax = 1 << 24, int NamesMax = 1 << 24, int AbsentNamesMax = 1 << 16, long BytesMax = 1536L << 20);
 
 /// <summary>How much is recorded of one guest now.</summary>

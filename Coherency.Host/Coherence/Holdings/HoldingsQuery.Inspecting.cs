@@ -52,7 +52,8 @@ public sealed partial class HoldingsQuery
             }
 
             holders.AddRange(findings.Select(finding => new HolderReport(
-                guest.Name, finding.Kind, HeldVersion.VersionOf(finding.Given), HeldVersion.VersionOf(finding.Now), finding.IsStale, lookups)));
+                guest.Name, finding.Kind, HeldVersion.VersionOf(finding.Given), HeldVersion.VersionOf(finding.Now), finding.IsStale,
+                lookups)));
         }
 
         HeldEntries[] entries = [.. guests.Select(guest => guest.Entries)];
@@ -66,14 +67,21 @@ public sealed partial class HoldingsQuery
             Add(SlotKey.Name(entries[0].KeyOfNode(directory), name), isOfName: true);
         }
 
-        return new InspectedObject(path, node.Value, slots, holders, [.. changes.DistinctBy(change => change.Sequence).OrderByDescending(change => change.Sequence)]);
+        return new InspectedObject(
+            path,
+            node.Value,
+            slots,
+            holders,
+            [.. changes.DistinctBy(change => change.Sequence).OrderByDescending(change => change.Sequence)]);
 
         void Add(SlotKey key, bool isOfName)
         {
             slots.Add(new InspectedSlot(isOfName, key.Value, key.Value & ((ulong)entries[0].View.Table.SlotCount - 1)));
             ChangeRecord[] last = new ChangeRecord[LastChangesMax];
             int count = entries[0].Log.ReadLast(key, last);
-            changes.AddRange(last.Take(count).Select(change => new ChangeReport(change.Sequence, CauseFinder.Describe(change, entries), KeysOf(change))));
+            changes.AddRange(
+                last.Take(count).Select(
+                    change => new ChangeReport(change.Sequence, CauseFinder.Describe(change, entries), KeysOf(change))));
         }
     }
 

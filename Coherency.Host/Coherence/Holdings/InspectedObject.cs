@@ -5,7 +5,8 @@ namespace Coherency.Host.Coherence.Holdings;
 /// <param name="NodeId">0 when the name leads to nothing that a guest knows.</param>
 /// <param name="Changes">The last of the inode and of the name, newest first, as far as they are remembered.</param>
 public sealed record InspectedObject(
-    string? Path, ulong NodeId, IReadOnlyList<InspectedSlot> Slots, IReadOnlyList<HolderReport> Holders, IReadOnlyList<ChangeReport> Changes);
+    string? Path, ulong NodeId, IReadOnlyList<InspectedSlot> Slots, IReadOnlyList<HolderReport> Holders,
+    IReadOnlyList<ChangeReport> Changes);
 
 /// <summary>A slot that governs it.</summary>
 /// <param name="IsOfName">Of the name, not of the inode.</param>

@@ -17,6 +17,9 @@ internal sealed unsafe class NameArena : IDisposable
     /// <summary>4 GiB.</summary>
     private const int PiecesMax = 4096;
 
+    // SAFETY: places come from TryAdd, each with units enough for a length and so many bytes, within one piece. Nobody
+    // uses a place that was given back: HeldEntries, under its lock, keeps it in exactly one record. Pieces stay until
+    // Clear.
     private readonly byte*[] _pieces = new byte*[PiecesMax];
 
     /// <summary>By units: the first of the places that were given back; each holds the number of the next one.</summary>

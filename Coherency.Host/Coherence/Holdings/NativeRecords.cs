@@ -16,6 +16,8 @@ internal sealed unsafe class NativeRecords<T> : IDisposable
     private const int PieceBits = 14;
     private const uint PieceMask = (1u << PieceBits) - 1;
 
+    // SAFETY: numbers come from TryAdd or were made sure of by Reach, so their piece is there; their owner, under its
+    // lock, links no record that was given back. Pieces never move, and stay until Clear, before which references end.
     private readonly T*[] _pieces;
     private uint _unused = 1;
     private uint _returned;
@@ -50,6 +52,7 @@ internal sealed unsafe class NativeRecords<T> : IDisposable
     {
         if (Sse.IsSupported && number >> PieceBits < (uint)_pieces.Length)
         {
+            // SAFETY: a hint reads nothing, and faults nowhere: the piece may be missing, or just given back.
             Sse.Prefetch0(_pieces[number >> PieceBits] + (number & PieceMask));
         }
     }
@@ -114,5 +117,6 @@ internal sealed unsafe class NativeRecords<T> : IDisposable
 
     public void Dispose() => Clear();
 
+    // SAFETY: every T has four bytes or more, and its first four are not its own while it is not in use.
     private ref uint LinkOf(uint number) => ref Unsafe.As<T, uint>(ref this[number]);
 }

@@ -8,7 +8,8 @@ namespace Coherency.Host.Coherence.Holdings;
 /// <param name="Cause">Null when it is not known.</param>
 /// <param name="IsFalseSharing">Nothing of the entry has changed, only something that has the same slot.</param>
 public sealed record StaleEntry(
-    string Guest, string? Path, ulong NodeId, HeldKind Kind, ulong VersionGiven, ulong VersionNow, DateTime Since, ChangeCause? Cause, bool IsFalseSharing);
+    string Guest, string? Path, ulong NodeId, HeldKind Kind, ulong VersionGiven, ulong VersionNow, DateTime Since, ChangeCause? Cause,
+    bool IsFalseSharing);
 
 /// <summary>What of all that is stale is wanted.</summary>
 public sealed record StaleFilter

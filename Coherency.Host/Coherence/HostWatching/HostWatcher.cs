@@ -2,7 +2,9 @@ using System.Diagnostics;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence.Changes;
+using Coherency.Host.Faults;
 using Coherency.Host.Passthrough;
+using Coherency.Host.Server;
 using Coherency.Host.Server.Statistics;
 using Microsoft.Extensions.Logging;
 
@@ -37,6 +39,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     private readonly ILogger _log;
     private readonly FanotifyGroup? _fanotify;
     private readonly InotifyWatches? _inotify;
+    private readonly MountWatch _mounts;
 
     /// <summary>By the index of a mount: its file system has a fanotify mark.</summary>
     private readonly bool[] _isMarked = new bool[MountTable.MountsMax];
@@ -61,20 +64,21 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
     {
         _share = share;
         _changes = changes;
-        _batch = new SlotBatch(changes);
+        _batch = new SlotBatch(changes, new HostEvents(share.Group.Events));
         _log = log;
         _state = best;
         Errno errno = Errno.None;
-        _inotify = best >= WatchState.Inotify ? InotifyWatches.TryCreate(out errno) : null;
-        _fanotify = best >= WatchState.Fanotify ? FanotifyGroup.TryCreate(share.Inodes, out errno) : null;
+        _inotify = best >= WatchState.Inotify ? InotifyWatches.TryCreate(share, out errno) : null;
+        _fanotify = best >= WatchState.Fanotify ? FanotifyGroup.TryCreate(share, out errno) : null;
         if (_fanotify is null)
         {
             Lower(WatchState.Inotify, "the event queue", errno);
         }
 
+        _mounts = new MountWatch(share);
         share.SetWatch(this);
-        _thread = new Thread(Run) { Name = "host-watcher", IsBackground = true };
-        _thread.Start();
+        share.Group.Events.Follow(SetEventsWanted);
+        _thread = GuardedThread.Start("host-watcher", Run, Fail);
     }
 
     /// <summary>The share's directory, on the host.</summary>
@@ -99,6 +103,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
     public void Dispose()
     {
+        _share.Group.Events.Unfollow(SetEventsWanted);
         _share.SetWatch(null);
         _stopping = true;
         _stop.Signal();
@@ -106,6 +111,7 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         _stop.Dispose();
         _fanotify?.Dispose();
         _inotify?.Dispose();
+        _mounts.Dispose();
     }
 
     void IShareWatch.AddMount(Mount mount)
@@ -118,6 +124,11 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         // Without handles the keys are made from attributes, which events do not carry.
         Errno errno = mount.UsesHandles ? _fanotify.Mark(mount) : Errno.EOPNOTSUPP;
         _isMarked[mount.Index] = errno == Errno.None;
+        if (errno == Errno.None && _share.Group.Events.AreWanted)
+        {
+            _fanotify.MarkCloses(mount.Fd, areWanted: true);
+        }
+
         if (errno != Errno.None)
         {
             Lower(WatchState.Inotify, "a mark on a file system", errno);
@@ -152,21 +163,19 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         // It runs for microseconds at a time, and until it does guests are stale. Without the privilege it waits its turn
         // among all that want to run. A nice value would not do: it counts within a control group only.
         _ = Libc.SetRealtimePriority(1);
-        try
+        while (!_stopping)
         {
-            while (!_stopping)
-            {
-                Volatile.Write(ref _lastTurnMs, Environment.TickCount64);
-                Turn();
-            }
+            Volatile.Write(ref _lastTurnMs, Environment.TickCount64);
+            Turn();
         }
-        catch (Exception unexpected)
-        {
-            // A fault here must not end the guests; that the thread is dead shows in IsAlive.
-            _state = WatchState.None;
-            _changes.Lost();
-            LogDead(_log, unexpected, _share.Options.SharedDirectory);
-        }
+    }
+
+    /// <summary>That the thread is dead shows in <see cref="IsAlive"/>.</summary>
+    private void Fail(Exception unexpected)
+    {
+        _state = WatchState.None;
+        _changes.Lost();
+        LogDead(_log, unexpected, _share.Options.SharedDirectory);
     }
 
     private void Turn()
@@ -183,13 +192,15 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
 
         _onlyOwnEvents = false;
         // poll(2) passes over a negative descriptor.
-        pollfd* waits = stackalloc pollfd[3]
+        // SAFETY: four places, of which four are polled and looked at.
+        pollfd* waits = stackalloc pollfd[4]
         {
             new pollfd { fd = _fanotify?.Fd ?? -1, events = EventFlags.POLLIN },
             new pollfd { fd = _inotify?.Fd ?? -1, events = EventFlags.POLLIN },
+            new pollfd { fd = _mounts.Fd, events = EventFlags.POLLPRI },
             new pollfd { fd = _stop.Fd, events = EventFlags.POLLIN },
         };
-        if (Libc.Poll(waits, 3, TurnMs) <= 0)
+        if (Libc.Poll(waits, 4, TurnMs) <= 0)
         {
             return;
         }
@@ -209,12 +220,20 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         {
             PassOn(_inotify!);
         }
+
+        if (waits[2].revents != 0 && _mounts.TakeChange())
+        {
+            LogMounts(_log, _share.Options.SharedDirectory);
+            _changes.MountsChanged();
+            _share.MountsChanged();
+        }
     }
 
     /// <summary>What one read returns: the rest is there in the next turn.</summary>
     private void PassOn(IEventSource source)
     {
         long read;
+        // SAFETY: the array has the EventBytesMax that are asked for.
         fixed (byte* events = _events)
         {
             read = Libc.Read(source.Fd, events, SlotBatch.EventBytesMax);
@@ -234,14 +253,33 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
             _changes.Lost();
             Interlocked.Increment(ref _timesLost);
         }
-        else if (_batch.Slots.Length == 0)
+        else if (_batch.Slots.Length == 0 && _batch.Events.IsEmpty)
         {
             _onlyOwnEvents = !_leftBehind;
         }
         else
         {
-            _changes.Changed(_batch.Slots);
-            Delay.Record(Stopwatch.GetTimestamp() - _toldAt);
+            if (_batch.Slots.Length > 0)
+            {
+                _changes.Changed(_batch.Slots);
+                Delay.Record(Stopwatch.GetTimestamp() - _toldAt);
+            }
+
+            // Who hears of it and looks finds it.
+            _batch.Events.Tell();
+        }
+    }
+
+    /// <summary>Closes of files that were open for writing concern nobody but those who listen.</summary>
+    private void SetEventsWanted(bool areWanted)
+    {
+        for (ushort index = 0; _fanotify is not null && index < _share.Mounts.All.Count; index++)
+        {
+            using PinnedMount mount = _share.Mounts.Pin(index);
+            if (mount.Fd >= 0 && _isMarked[index])
+            {
+                _fanotify.MarkCloses(mount.Fd, areWanted);
+            }
         }
     }
 
@@ -269,15 +307,27 @@ public sealed unsafe partial class HostWatcher : IShareWatch, IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Directory}: changes that programs of the host make are noticed by inotify, with a watch for each inode that guests hold: fanotify cannot be used ({What}: {Errno})")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "{Directory}: changes that programs of the host make are noticed by inotify, with a watch for each inode that guests " +
+            "hold: fanotify cannot be used ({What}: {Errno})")]
     private static partial void LogInotify(ILogger log, string directory, string what, Errno errno);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Directory}: changes that programs of the host make are not noticed, or not all of them ({What}: {Errno}). Guests that cache for ever may not see them: let host programs work through a mount of the share")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Directory}: changes that programs of the host make are not noticed, or not all of them ({What}: {Errno}). Guests " +
+            "that cache for ever may not see them: let host programs work through a mount of the share")]
     private static partial void LogNone(ILogger log, string directory, string what, Errno errno);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Directory}: events of the host were lost; guests ask for everything anew")]
     private static partial void LogLost(ILogger log, string directory);
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Directory}: the watcher of the host ended in a way that it must not; guests stop believing their caches")]
+    [LoggerMessage(
+        Level = LogLevel.Information, Message = "{Directory}: something was mounted or unmounted below; guests ask for everything anew")]
+    private static partial void LogMounts(ILogger log, string directory);
+
+    [LoggerMessage(
+        Level = LogLevel.Critical,
+        Message = "{Directory}: the watcher of the host ended in a way that it must not; guests stop believing their caches")]
     private static partial void LogDead(ILogger log, Exception unexpected, string directory);
 }

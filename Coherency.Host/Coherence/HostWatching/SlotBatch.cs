@@ -8,7 +8,8 @@ namespace Coherency.Host.Coherence.HostWatching;
 /// once. Leaving out a repeated one may fail, which costs no more than a slot that moves twice.
 /// </summary>
 /// <param name="changes">Is told of each event.</param>
-internal sealed class SlotBatch(IHostChanges changes)
+/// <param name="events">What clients are to hear of them.</param>
+internal sealed class SlotBatch(IHostChanges changes, HostEvents events)
 {
     /// <summary>Most bytes of events that are decoded into a batch.</summary>
     public const int EventBytesMax = 64 * 1024;
@@ -28,9 +29,15 @@ internal sealed class SlotBatch(IHostChanges changes)
 
     private int _count;
 
+    public HostEvents Events => events;
+
     public ReadOnlySpan<SlotKey> Slots => _slots.AsSpan(0, _count);
 
-    public void Clear() => _count = 0;
+    public void Clear()
+    {
+        _count = 0;
+        events.Clear();
+    }
 
     /// <summary>Adds all slots of an event, and says what it was.</summary>
     public void Add(in HostChange change)

@@ -21,7 +21,8 @@ public sealed class DurationTotals
             seen += Counts[bucket];
             if (seen > 0 && seen >= before)
             {
-                return TimeSpan.FromTicks(DurationBuckets.Bounds[Math.Min(bucket, DurationBuckets.Bounds.Length - 1)] / TimeSpan.NanosecondsPerTick);
+                return TimeSpan.FromTicks(
+                    DurationBuckets.Bounds[Math.Min(bucket, DurationBuckets.Bounds.Length - 1)] / TimeSpan.NanosecondsPerTick);
             }
         }
 

@@ -23,6 +23,7 @@ internal sealed unsafe partial class FuseDeviceChannel(int fd, ILogger log) : Fu
         do
         {
             // ENOENT: the request was interrupted before it could be read.
+            // SAFETY: Message has MessageBytesMax, and the request is this thread's alone.
             bytes = Libc.Read(fd, request.Message, FuseLimits.MessageBytesMax);
         }
         while (bytes.ToErrno() is Errno.EINTR or Errno.EAGAIN or Errno.ENOENT);
@@ -42,6 +43,8 @@ internal sealed unsafe partial class FuseDeviceChannel(int fd, ILogger log) : Fu
         if (bytes > 0)
         {
             // ENOENT: the client has given the request up meanwhile; ENODEV: the mount is gone.
+            // SAFETY: bytes were found to fit into ReplyMessage (FuseRequest.TryWriteHeader), which is the request's
+            // until it is free.
             Errno error = Libc.Write(fd, own.ReplyMessage, (nuint)bytes).ToErrno();
             if (error is not (Errno.None or Errno.ENOENT or Errno.ENODEV))
             {
@@ -57,6 +60,8 @@ internal sealed unsafe partial class FuseDeviceChannel(int fd, ILogger log) : Fu
     public Errno Notify(FuseNotifyCode code, ReadOnlySpan<byte> body)
     {
         int bytes = sizeof(fuse_out_header) + body.Length;
+        // SAFETY: room for the header and the body, at most one of the small structs of fuse.h (MountView). The stack
+        // is aligned for the header.
         byte* message = stackalloc byte[bytes];
         *(fuse_out_header*)message = new fuse_out_header { len = (uint)bytes, error = (int)code };
         body.CopyTo(new Span<byte>(message + sizeof(fuse_out_header), body.Length));

@@ -4,6 +4,7 @@ using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 
@@ -54,7 +55,11 @@ public sealed class MountView : ShareView
     public static SessionOptions Configure(SessionOptions options)
     {
         CachePolicy unlimited = CachePolicy.For(CacheMode.Coherent);
-        CachePolicy attributes = CachePolicy.For(CacheMode.Never) with { AttributeTimeout = unlimited.AttributeTimeout, EntryAttributeTimeout = TimeSpan.Zero };
+        CachePolicy attributes = CachePolicy.For(CacheMode.Never) with
+        {
+            AttributeTimeout = unlimited.AttributeTimeout,
+            EntryAttributeTimeout = TimeSpan.Zero,
+        };
         return options with
         {
             Cache = attributes with { EntryTimeout = unlimited.EntryTimeout, NegativeTimeout = unlimited.NegativeTimeout },

@@ -8,7 +8,8 @@ using Coherency.Core.Virtio;
 namespace Coherency.Host.Transports.VhostUser;
 
 /// <summary>The guest's memory as the front end describes it: all at once, or region by region.</summary>
-internal sealed class DeviceMemory : IDisposable
+/// <param name="lost">Is told, on another thread, that a page of a region cannot be had: what is in that region is gone.</param>
+internal sealed class DeviceMemory(Action lost) : IDisposable
 {
     /// <summary>Regions of one guest: what QEMU's memory hot-plug can use, and what virtiofsd offers.</summary>
     public const int RegionsMax = 509;
@@ -26,9 +27,11 @@ internal sealed class DeviceMemory : IDisposable
         int headerBytes = Unsafe.SizeOf<vhost_user_mem_table>();
         int regionBytes = Unsafe.SizeOf<vhost_user_mem_region>();
         uint count = payload.Length >= headerBytes ? MemoryMarshal.Read<vhost_user_mem_table>(payload).num_regions : 0;
-        if (count is 0 or > VhostUserConnection.FdCountMax || payload.Length < headerBytes + (count * regionBytes) || message.FdCount != count)
+        if (count is 0 or > VhostUserConnection.FdCountMax || payload.Length < headerBytes + (count * regionBytes)
+            || message.FdCount != count)
         {
-            throw new VhostUserException($"SET_MEM_TABLE with {count} regions in {payload.Length} bytes and {message.FdCount} file descriptors");
+            throw new VhostUserException(
+                $"SET_MEM_TABLE with {count} regions in {payload.Length} bytes and {message.FdCount} file descriptors");
         }
 
         List<MemoryRegion> regions = [];
@@ -36,6 +39,7 @@ internal sealed class DeviceMemory : IDisposable
         {
             for (int i = 0; i < count; i++)
             {
+                // SAFETY: the payload, a copy, was found above to have so many.
                 vhost_user_mem_region region = MemoryMarshal.Read<vhost_user_mem_region>(payload[(headerBytes + (i * regionBytes))..]);
                 regions.Add(Map(region, message.TakeFd(i), regions));
             }
@@ -58,7 +62,8 @@ internal sealed class DeviceMemory : IDisposable
         IReadOnlyList<MemoryRegion> present = _current?.Regions ?? [];
         if (message.FdCount != 1 || present.Count >= RegionsMax)
         {
-            throw new VhostUserException($"ADD_MEM_REG with {message.FdCount} file descriptors, beside {present.Count} regions of at most {RegionsMax}");
+            throw new VhostUserException(
+                $"ADD_MEM_REG with {message.FdCount} file descriptors, beside {present.Count} regions of at most {RegionsMax}");
         }
 
         Replace([.. present, Map(region, message.TakeFd(0), present)]);
@@ -84,7 +89,7 @@ internal sealed class DeviceMemory : IDisposable
     private void Replace(IEnumerable<MemoryRegion> regions) =>
         Interlocked.Exchange(ref _current, new GuestMemory(regions))?.Release();
 
-    private static MemoryRegion Map(vhost_user_mem_region region, int fd, IEnumerable<MemoryRegion> present)
+    private MemoryRegion Map(vhost_user_mem_region region, int fd, IEnumerable<MemoryRegion> present)
     {
         try
         {
@@ -99,7 +104,9 @@ internal sealed class DeviceMemory : IDisposable
                 throw new VhostUserException($"the region of {region.size} bytes at {region.guest_address:x} overlaps another");
             }
 
-            MemoryMapping mapping = MemoryMapping.MapShared(fd, (nuint)end);
+            // SAFETY: end is offset and size without overflow, and within the file as it is now; the region is the
+            // mapping's last part.
+            MemoryMapping mapping = MemoryMapping.MapShared(fd, (nuint)end, lost);
             return new MemoryRegion(region.guest_address, region.user_address, region.size, region.mmap_offset, mapping);
         }
         catch (LinuxException refused)
@@ -112,9 +119,10 @@ internal sealed class DeviceMemory : IDisposable
         }
     }
 
-    /// <summary>Memory beyond the file's end would kill the daemon when touched.</summary>
+    /// <summary>What is beyond the file's end cannot be had.</summary>
     private static unsafe ulong FileBytes(int fd)
     {
+        // SAFETY: a NUL is the empty path.
         byte empty = 0;
         int result = Libc.Statx(fd, &empty, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out statx attributes);
         return result == 0 ? attributes.stx_size : 0;

@@ -1,3 +1,4 @@
+using Coherency.Host.Faults;
 using Coherency.Host.Server;
 using Microsoft.Extensions.Logging;
 
@@ -97,6 +98,9 @@ public sealed partial class GuestEndpoint
     [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: resumed: a VMM may connect")]
     private static partial void LogResumed(ILogger log, string guest);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Guest}: turned a VMM away, for the guest is drained: coherencyd admin drain --resume lets it in ({Unsaid} more since the last line)")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Guest}: turned a VMM away, for the guest is drained: coherencyd admin drain --resume lets it in ({Unsaid} more " +
+            "since the last line)")]
     private static partial void LogTurnedAway(ILogger log, string guest, long unsaid);
 }

@@ -1,5 +1,6 @@
 using Coherency.Core.Linux;
 using Coherency.Core.VhostUser;
+using Coherency.Host.Faults;
 using Coherency.Host.Server;
 using Microsoft.Extensions.Logging;
 
@@ -13,9 +14,9 @@ public sealed partial class GuestEndpoint : IDisposable
 {
     private readonly GuestOptions _options;
     private readonly FuseSession _session;
-    private readonly LockWaitQueue _lockWaits;
     private readonly ILogger _log;
-    private readonly GuestListener _listener;
+    private readonly VmmSource _source;
+    private readonly Action _ended;
     private readonly Lock _connectionLock = new();
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _isIdle = new(initialState: true);
@@ -28,16 +29,29 @@ public sealed partial class GuestEndpoint : IDisposable
     /// <summary>Listens from here on.</summary>
     /// <param name="session">Taken over.</param>
     /// <exception cref="SocketPathException">The socket's path cannot be used.</exception>
-    public GuestEndpoint(GuestOptions options, FuseSession session, LockWaitQueue lockWaits, ILogger log)
+    public GuestEndpoint(GuestOptions options, FuseSession session, ILogger log)
+        : this(options, session, log, new GuestListener(options.SocketPath), static () => { })
+    {
+    }
+
+    /// <summary>Serves one connection, which is there already, and none after it.</summary>
+    /// <param name="session">Taken over.</param>
+    /// <param name="connectionFd">A vhost-user front end's; taken over.</param>
+    /// <param name="ended">Called when it has ended and is cleaned up, by the endpoint's own thread.</param>
+    public GuestEndpoint(GuestOptions options, FuseSession session, ILogger log, int connectionFd, Action ended)
+        : this(options, session, log, new GivenConnection(connectionFd), ended)
+    {
+    }
+
+    private GuestEndpoint(GuestOptions options, FuseSession session, ILogger log, VmmSource source, Action ended)
     {
         _options = options;
         _session = session;
-        _lockWaits = lockWaits;
         _log = log;
         Loads = [.. Enumerable.Range(0, 1 + options.RequestQueues).Select(_ => new QueueLoad())];
-        _listener = new GuestListener(options.SocketPath);
-        _thread = new Thread(Run) { Name = options.Name, IsBackground = true };
-        _thread.Start();
+        _source = source;
+        _ended = ended;
+        _thread = GuardedThread.Start(options.Name, Run, fault => LogUnexpected(_log, fault, _options.Name));
     }
 
     public GuestOptions Options => _options;
@@ -56,24 +70,24 @@ public sealed partial class GuestEndpoint : IDisposable
             _connection?.Shutdown();
         }
 
-        _listener.Stop();
+        _source.Stop();
         _thread.Join();
-        _listener.Dispose();
+        _source.Dispose();
         _session.Dispose();
         _isIdle.Dispose();
     }
 
     private void Run()
     {
-        while (_listener.TryAccept(out int fd))
+        while (_source.TryAccept(out int fd))
         {
             using VhostUserConnection connection = new(fd);
-            if (TryAdmit(connection))
-            {
-                Serve(connection);
-                End();
-            }
+            // Whatever fails, and be it the log, the next VMM is let in.
+            GuardedThread.Guard(() => Serve(connection), fault => LogUnexpected(_log, fault, _options.Name));
+            End();
         }
+
+        _ended();
     }
 
     private bool TryAdmit(VhostUserConnection connection)
@@ -110,21 +124,26 @@ public sealed partial class GuestEndpoint : IDisposable
 
     private void Serve(VhostUserConnection connection)
     {
-        LogConnected(_log, _options.Name);
+        if (!TryAdmit(connection))
+        {
+            return;
+        }
+
+        if (_source is GuestListener)
+        {
+            // Of one that was given nobody here knows whether a VMM is there yet.
+            LogConnected(_log, _options.Name);
+        }
+
         try
         {
-            using VhostUserBackend backend = new(connection, _options, _session, _lockWaits, Loads, _log);
+            using VhostUserBackend backend = new(connection, _options, _session, Loads, _log);
             _backend = backend;
             backend.Run();
         }
         catch (Exception broken) when (broken is VhostUserException or LinuxException)
         {
             LogBroken(_log, _options.Name, broken.Message);
-        }
-        catch (Exception unexpected)
-        {
-            // A fault in serving one VMM must not end the guests of the others.
-            LogUnexpected(_log, unexpected, _options.Name);
         }
         finally
         {
@@ -137,7 +156,7 @@ public sealed partial class GuestEndpoint : IDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: VMM connected")]
     private static partial void LogConnected(ILogger log, string guest);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: VMM disconnected, session cleaned up; listening again")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: VMM disconnected, session cleaned up")]
     private static partial void LogDisconnected(ILogger log, string guest);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Guest}: the connection failed in a way that it must not")]

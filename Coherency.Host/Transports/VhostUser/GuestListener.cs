@@ -4,7 +4,7 @@ using Coherency.Core.Linux;
 namespace Coherency.Host.Transports.VhostUser;
 
 /// <summary>A listening UNIX socket that can be told to stop.</summary>
-internal sealed unsafe class GuestListener : IDisposable
+internal sealed unsafe class GuestListener : VmmSource
 {
     /// <summary>VMMs that may wait for the guest's present one to go.</summary>
     private const int Backlog = 4;
@@ -19,12 +19,19 @@ internal sealed unsafe class GuestListener : IDisposable
     public GuestListener(string path)
     {
         _path = path;
-        sockaddr_un address = ToAddress(path);
+        if (!sockaddr_un.TryMake(path, out sockaddr_un address))
+        {
+            throw new SocketPathException(
+                $"socket path {path} has {Encoding.UTF8.GetByteCount(path)} bytes: 1 to {sockaddr_un.PathMax - 1} are possible");
+        }
+
         RemoveStale(path, address);
         _fd = LinuxException.Check(Libc.Socket(SocketFlags.AF_UNIX, SocketFlags.SOCK_STREAM, 0), "socket");
         int result = Libc.Bind(_fd, address);
         if (result == 0)
         {
+            // Before anybody can connect: the process may have no umask.
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
             result = Libc.Listen(_fd, Backlog);
         }
 
@@ -33,14 +40,13 @@ internal sealed unsafe class GuestListener : IDisposable
             _ = Libc.Close(_fd);
             throw new SocketPathException($"cannot listen on socket {path}: {new LinuxException("bind", result.ToErrno()).Message}");
         }
-
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
     }
 
     /// <summary>Waits for a connection; false when <see cref="Stop"/> was called.</summary>
-    public bool TryAccept(out int fd)
+    public override bool TryAccept(out int fd)
     {
         fd = -1;
+        // SAFETY: two places, of which two are polled and looked at, or the second alone.
         pollfd* fds = stackalloc pollfd[2];
         fds[0] = new pollfd { fd = _fd, events = EventFlags.POLLIN };
         fds[1] = new pollfd { fd = _stop.Fd, events = EventFlags.POLLIN };
@@ -63,26 +69,13 @@ internal sealed unsafe class GuestListener : IDisposable
         return true;
     }
 
-    public void Stop() => _stop.Signal();
+    public override void Stop() => _stop.Signal();
 
-    public void Dispose()
+    public override void Dispose()
     {
         _ = Libc.Close(_fd);
         _stop.Dispose();
         File.Delete(_path);
-    }
-
-    private static sockaddr_un ToAddress(string path)
-    {
-        sockaddr_un address = new() { sun_family = SocketFlags.AF_UNIX };
-        int bytes = Encoding.UTF8.GetByteCount(path);
-        if (bytes is 0 or >= sockaddr_un.PathMax)
-        {
-            throw new SocketPathException($"socket path {path} has {bytes} bytes: 1 to {sockaddr_un.PathMax - 1} are possible");
-        }
-
-        Encoding.UTF8.GetBytes(path, new Span<byte>(address.sun_path, sockaddr_un.PathMax));
-        return address;
     }
 
     /// <summary>A socket that nobody listens on any more was left by a daemon that was killed; anything else is not ours.</summary>
@@ -115,6 +108,7 @@ internal sealed unsafe class GuestListener : IDisposable
     /// <summary>S_IFMT bits of what is at the path, 0 when nothing is.</summary>
     private static uint FileType(in sockaddr_un address)
     {
+        // SAFETY: ToAddress has left a NUL behind the path.
         fixed (byte* path = address.sun_path)
         {
             int result = Libc.Statx(OpenFlags.AT_FDCWD, path, OpenFlags.AT_SYMLINK_NOFOLLOW, StatFlags.STATX_BASIC_STATS, out statx found);

@@ -14,6 +14,12 @@ public sealed record GuestOptions
     /// <summary>What the guest mounts: at most 36 bytes of UTF-8.</summary>
     public required string Tag { get; init; }
 
+    /// <summary>
+    /// Offer the device's configuration, which holds the tag. A VMM that has one of its own does not need it, and QEMU 7.1 to 8.0 can
+    /// crash when it is told that it is ignored.
+    /// </summary>
+    public bool OffersConfiguration { get; init; } = true;
+
     /// <summary>Request queues offered; the VMM may use fewer.</summary>
     public int RequestQueues { get; init; } = Math.Min(Environment.ProcessorCount, 8);
 
@@ -23,5 +29,5 @@ public sealed record GuestOptions
     /// <summary>Bytes of shared memory region 0, which Linux takes for its DAX window; with the table's, a power of two.</summary>
     public long DaxWindowBytes { get; init; }
 
-    public QueueOptions Queue { get; init; } = new(PollMicroseconds: 0, HelperThreads: 1);
+    public QueueOptions Queue { get; init; } = new(PollMicroseconds: 0, ThreadPoolSize: 16);
 }

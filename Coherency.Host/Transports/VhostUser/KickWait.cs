@@ -37,6 +37,7 @@ internal sealed unsafe class KickWait : IDisposable
 
     public void Wait()
     {
+        // SAFETY: two places, and no more than two are asked for.
         epoll_event* events = stackalloc epoll_event[2];
         _ = Libc.EpollWait(_epoll, events, 2, _timeoutMs);
     }

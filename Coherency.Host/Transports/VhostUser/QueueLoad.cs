@@ -8,5 +8,8 @@ public sealed class QueueLoad
     /// <summary>Requests that the guest has put into the ring and that were not taken yet, and those taken and not answered.</summary>
     public (int Waiting, int InFlight) Read() => _worker?.Load ?? default;
 
+    /// <summary>How often a thread has handed the queue over to another since it runs.</summary>
+    internal long HandOvers => _worker?.HandOvers ?? 0;
+
     internal void Use(QueueWorker worker) => _worker = worker;
 }

@@ -3,6 +3,8 @@ using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Core.VhostUser;
 using Coherency.Core.VhostUser.Abi;
+using Coherency.Host.Faults;
+using Coherency.Host.Server;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Host.Transports.VhostUser;
@@ -28,8 +30,7 @@ internal sealed partial class SharedTableMapper : IDisposable
         _table = table;
         _guest = guest;
         _log = log;
-        _thread = new Thread(Run) { Name = $"{guest}-shmem", IsBackground = true };
-        _thread.Start();
+        _thread = GuardedThread.Start($"{guest}-shmem", Run, fault => LogFailed(_log, _guest, fault.ToString()));
     }
 
     /// <summary>Maps, now or again: a VMM drops its mappings when the device is reset.</summary>
@@ -96,6 +97,8 @@ internal sealed partial class SharedTableMapper : IDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: the VMM has mapped the version table, {Bytes} bytes")]
     private static partial void LogMapped(ILogger log, string guest, long bytes);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Guest}: the VMM has not mapped the version table: {Reason}. The guest gets what --cache auto means")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Guest}: the VMM has not mapped the version table: {Reason}. The guest gets what --cache auto means")]
     private static partial void LogFailed(ILogger log, string guest, string reason);
 }

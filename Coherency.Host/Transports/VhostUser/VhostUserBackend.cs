@@ -20,7 +20,7 @@ namespace Coherency.Host.Transports.VhostUser;
 internal sealed partial class VhostUserBackend : IDisposable
 {
     private const VirtioFeatures OfferedFeatures =
-        VirtioFeatures.Version1 | VirtioFeatures.EventIdx | VirtioFeatures.IndirectDesc | VirtioFeatures.RingReset
+        VirtioFeatures.Version1 | VirtioFeatures.EventIdx | VirtioFeatures.IndirectDesc
         | VirtioFeatures.VhostUserProtocolFeatures;
 
     /// <summary>VIRTIO 1.2, 5.11.6.4: "ID 0 ... the DAX Window".</summary>
@@ -35,7 +35,7 @@ internal sealed partial class VhostUserBackend : IDisposable
     private readonly GuestOptions _options;
     private readonly FuseSession _session;
     private readonly ILogger _log;
-    private readonly DeviceMemory _memory = new();
+    private readonly DeviceMemory _memory;
     private readonly Vring[] _vrings;
     private readonly VhostUserProtocolFeatures _offeredProtocolFeatures;
     private VhostUserConnection? _backendChannel;
@@ -46,13 +46,16 @@ internal sealed partial class VhostUserBackend : IDisposable
 
     /// <param name="loads">One for each queue: learn of its worker.</param>
     public VhostUserBackend(
-        VhostUserConnection connection, GuestOptions options, FuseSession session, LockWaitQueue lockWaits, IReadOnlyList<QueueLoad> loads, ILogger log)
+        VhostUserConnection connection, GuestOptions options, FuseSession session, IReadOnlyList<QueueLoad> loads, ILogger log)
     {
         _connection = connection;
         _options = options;
         _session = session;
         _log = log;
-        _offeredProtocolFeatures = options.Table is null ? StandardProtocolFeatures : StandardProtocolFeatures | VhostUserProtocolFeatures.Shmem;
+        _memory = new DeviceMemory(LoseMemory);
+        _offeredProtocolFeatures = StandardProtocolFeatures
+            & (options.OffersConfiguration ? ~VhostUserProtocolFeatures.None : ~VhostUserProtocolFeatures.Config)
+            | (options.Table is null ? VhostUserProtocolFeatures.None : VhostUserProtocolFeatures.Shmem);
         _vrings = new Vring[1 + options.RequestQueues];
         for (uint i = 0; i < _vrings.Length; i++)
         {
@@ -63,11 +66,13 @@ internal sealed partial class VhostUserBackend : IDisposable
         {
             string name = $"{options.Name}-{(vring.Index == 0 ? "hiprio" : $"q{vring.Index - 1}")}";
             LogQueueStarted(log, options.Name, vring.Index, queue.Entries);
+            // Before it takes a request.
+            session.Interrupt();
             // The high-priority queue brings FORGETs, for which nobody waits.
             QueueOptions queueOptions = vring.Index == 0
-                ? new QueueOptions(PollMicroseconds: 0, HelperThreads: 0) { Gathers = true }
+                ? new QueueOptions(PollMicroseconds: 0, ThreadPoolSize: 0) { Gathers = true }
                 : options.Queue;
-            QueueWorker worker = new(name, queue, vring.Kick, vring.Call, session, lockWaits, queueOptions, log);
+            QueueWorker worker = new(name, queue, vring.Kick, vring.Call, vring.Error, session, queueOptions, log, connection.Shutdown);
             loads[(int)vring.Index].Use(worker);
             return worker;
         }
@@ -97,6 +102,13 @@ internal sealed partial class VhostUserBackend : IDisposable
         _session.Reset();
         _memory.Dispose();
         CloseBackendChannel();
+    }
+
+    /// <summary>Requests that touched it have found zeros, or answered where nobody sees it.</summary>
+    private void LoseMemory()
+    {
+        _connection.Shutdown();
+        LogMemoryLost(_log, _options.Name);
     }
 
     /// <summary>One line per message. Messages without a reply of their own are acknowledged when the front end asks.</summary>
@@ -132,8 +144,14 @@ internal sealed partial class VhostUserBackend : IDisposable
             case VhostUserRequest.SetVringBase: SetVringBase(message.ReadBody<vhost_vring_state>()); break;
             case VhostUserRequest.SetVringEnable: SetVringEnable(message.ReadBody<vhost_vring_state>()); break;
             case VhostUserRequest.SetVringKick: SetVringKick(message); break;
-            case VhostUserRequest.SetVringCall: TakeVringEvent(message, out Vring called, out EventFd? call); called.Call.Replace(call); break;
-            case VhostUserRequest.SetVringErr: TakeVringEvent(message, out _, out EventFd? err); err?.Dispose(); break;
+            case VhostUserRequest.SetVringCall:
+                TakeVringEvent(message, out Vring called, out EventFd? call);
+                called.Call.Replace(call);
+                break;
+            case VhostUserRequest.SetVringErr:
+                TakeVringEvent(message, out Vring broken, out EventFd? err);
+                broken.Error.Replace(err);
+                break;
             case VhostUserRequest.SetBackendReqFd: SetBackendReqFd(message); break;
             case VhostUserRequest.SetStatus: _status = (byte)message.ReadBody<ulong>(); break;
             case VhostUserRequest.ResetDevice: ResetDevice(); break;
@@ -229,7 +247,8 @@ internal sealed partial class VhostUserBackend : IDisposable
         bool hasFd = (word & VringFdWord.NoFd) == 0;
         if (hasFd != (message.FdCount == 1))
         {
-            throw new VhostUserException($"message {message.RawRequest} for queue {vring.Index} came with {message.FdCount} file descriptors");
+            throw new VhostUserException(
+                $"message {message.RawRequest} for queue {vring.Index} came with {message.FdCount} file descriptors");
         }
 
         taken = hasFd ? TakeEvent(message) : null;
@@ -281,7 +300,10 @@ internal sealed partial class VhostUserBackend : IDisposable
     {
         vhost_vring_state state = message.ReadBody<vhost_vring_state>();
         Vring vring = VringOf(state.index);
-        Reply(message, new vhost_vring_state { index = vring.Index, num = vring.Stop() });
+        ushort next = vring.Stop();
+        // Before the answer, after which the VMM may do with the machine what it likes.
+        _session.Interrupt();
+        Reply(message, new vhost_vring_state { index = vring.Index, num = next });
     }
 
     private void ResetDevice()
@@ -301,6 +323,8 @@ internal sealed partial class VhostUserBackend : IDisposable
     {
         int headerBytes = sizeof(vhost_user_config);
         Span<byte> payload = message.Payload;
+        // SAFETY: read from a copy, and only if it is there; lengths and offset are compared below before they are
+        // used.
         vhost_user_config header = payload.Length >= headerBytes ? MemoryMarshal.Read<vhost_user_config>(payload) : default;
         if (payload.Length != headerBytes + header.size || (ulong)header.offset + header.size > (ulong)VhostUserConnection.PayloadBytesMax)
         {
@@ -308,6 +332,7 @@ internal sealed partial class VhostUserBackend : IDisposable
         }
 
         virtio_fs_config config = default;
+        // SAFETY: the field has TagBytes, of a local; a longer tag GetBytes refuses.
         Encoding.UTF8.GetBytes(_options.Tag, new Span<byte>(config.tag, virtio_fs_config.TagBytes));
         config.num_request_queues = (uint)_options.RequestQueues;
         Span<byte> answer = payload[headerBytes..];
@@ -324,6 +349,7 @@ internal sealed partial class VhostUserBackend : IDisposable
         if (_options.Table is { } table)
         {
             reply.nregions = 1;
+            // SAFETY: both ids are constants below the 256 that the field has.
             reply.memory_sizes[VersionTableConstants.SharedMemoryRegionId] = (ulong)table.MemoryBytes;
             if (_options.DaxWindowBytes > 0)
             {
@@ -363,6 +389,12 @@ internal sealed partial class VhostUserBackend : IDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: device reset")]
     private static partial void LogReset(ILogger log, string guest);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{Guest}: a page of the guest's memory cannot be had, so its connection ends: the memory file has become shorter, or " +
+            "its file system is full. Use memory-backend-memfd, or prealloc=on")]
+    private static partial void LogMemoryLost(ILogger log, string guest);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Guest}: refused vhost-user message {Request}, which is not known")]
     private static partial void LogUnknown(ILogger log, string guest, uint request);

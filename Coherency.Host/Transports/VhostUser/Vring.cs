@@ -25,7 +25,10 @@ internal sealed class Vring(uint index, Func<Vring, Virtqueue, QueueWorker> star
 
     public EventFd? Kick => _kick;
 
-    public VringCall Call { get; } = new();
+    public VringEvent Call { get; } = new(signalsAtOnce: true);
+
+    /// <summary>Told when nothing of the ring can be trusted any more (vhost-user.rst, SET_VRING_ERR).</summary>
+    public VringEvent Error { get; } = new(signalsAtOnce: false);
 
     public bool IsRunning => _worker is not null;
 
@@ -108,6 +111,7 @@ internal sealed class Vring(uint index, Func<Vring, Virtqueue, QueueWorker> star
         _kick?.Dispose();
         _kick = null;
         Call.Replace(null);
+        Error.Replace(null);
         return _base;
     }
 
@@ -115,6 +119,7 @@ internal sealed class Vring(uint index, Func<Vring, Virtqueue, QueueWorker> star
     {
         Stop();
         Call.Dispose();
+        Error.Dispose();
     }
 
     private void Start(Virtqueue queue)

@@ -1,13 +1,14 @@
-// Calls the administration of coherencyd with @grpc/grpc-js, which reads the .proto files. Prints what it got.
+// Calls the administration of coherencyd with @grpc/grpc-js, which knows of it only what the
+// descriptor set says. Prints what it got.
 //
-//   NODE_PATH=MODULES node client.js PROTOS TARGET SCENARIO
+//   NODE_PATH=MODULES node client.js DESCRIPTORS TARGET SCENARIO
 'use strict';
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
-const [protos, target, scenario] = process.argv.slice(2);
-const files = ['coherency/admin/v1/admin.proto', 'grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto'];
-const packages = grpc.loadPackageDefinition(loader.loadSync(files, { includeDirs: [protos], defaults: true, longs: String, enums: String }));
+const [descriptors, target, scenario] = process.argv.slice(2);
+const set = require('fs').readFileSync(descriptors);
+const packages = grpc.loadPackageDefinition(loader.loadFileDescriptorSetFromBuffer(set, { defaults: true, longs: String, enums: String }));
 const credentials = grpc.credentials.createInsecure();
 const admin = new packages.coherency.admin.v1.Admin(target, credentials);
 const health = new packages.grpc.health.v1.Health(target, credentials);
@@ -47,11 +48,11 @@ const scenarios = {
   },
   async refusals() {
     await call(admin, 'GetTable', { guest: 'nobody' });
-    await call(admin, 'GetTable', { guest: 'a', heatBuckets: 5000 });
+    await call(admin, 'GetTable', { guest: 'a', heat_buckets: 5000 });
     await call(admin, 'GetTable', { guest: 'ß%' });
   },
   async large() {
-    const response = await call(admin, 'GetTable', { guest: 'a', heatBuckets: 1024 });
+    const response = await call(admin, 'GetTable', { guest: 'a', heat_buckets: 1024 });
     console.log(response.heat.length);
     await call(admin, 'GetTable', { guest: 'g'.repeat(5 << 20) });
   },
@@ -82,9 +83,9 @@ const scenarios = {
   },
   async reflection() {
     const stream = reflection.serverReflectionInfo(soon());
-    stream.on('data', (response) => console.log(response.listServicesResponse.service.map((service) => service.name).sort().join(' ')));
+    stream.on('data', (response) => console.log(response.list_services_response.service.map((service) => service.name).sort().join(' ')));
     const ended = end(stream);
-    stream.write({ listServices: '*' });
+    stream.write({ list_services: '*' });
     stream.end();
     console.log(await ended);
   },

@@ -107,7 +107,10 @@ public sealed class ChangeLogTests
     [Fact]
     public void Writing_down_allocates_nothing()
     {
-        using TableView view = new(_group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", 1, 1024, 1000))) { Name = "a" };
+        using TableView view = new(_group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", 1, 1024, 1000)))
+        {
+            Name = "a",
+        };
         Assert.True(view.TryFollow());
         Change(10_000);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -11,7 +11,7 @@ namespace Coherency.Tests.Coherence.Holdings;
 /// Threads change a few inodes at once, and write down themselves when: what is said to be stale must be, what must be stale
 /// must be said, and the cause must be the first change that it can have been.
 /// </summary>
-[Collection(nameof(TimedTests))]
+[Collection(TimedTests.Name)]
 public sealed class ConcurrentCauseTests(Xunit.Abstractions.ITestOutputHelper output)
 {
     private const int Actors = 3;
@@ -30,7 +30,8 @@ public sealed class ConcurrentCauseTests(Xunit.Abstractions.ITestOutputHelper ou
         TableView[] actors = [.. Enumerable.Range(0, Actors).Select(i => new TableView(
             fixture.Group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", 1, 1024, 1000))) { Name = $"{i}" })];
         Task<List<Done>>[] changing = [.. Enumerable.Range(0, Actors).Select(i => Task.Factory.StartNew(
-            () => Change(fixture, actors[i], i, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+            () => Change(fixture, actors[i], i, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default))];
         List<Given> given = [];
         for (int round = 0; round < Rounds; round++)
         {
@@ -81,7 +82,8 @@ public sealed class ConcurrentCauseTests(Xunit.Abstractions.ITestOutputHelper ou
         long asked = Now();
         Assert.True(fixture.Query.TryListStale(new StaleFilter(), 10_000, null, out StalePage page));
         Dictionary<ulong, StaleEntry> stale = page.Entries.ToDictionary(entry => entry.NodeId);
-        return Enumerable.Range(0, Keys).Select(i => new Given(KeyAt(i), times[i].Start, times[i].End, asked, stale.GetValueOrDefault(KeyAt(i))));
+        return Enumerable.Range(0, Keys).Select(
+            i => new Given(KeyAt(i), times[i].Start, times[i].End, asked, stale.GetValueOrDefault(KeyAt(i))));
     }
 
     private void Check(List<Given> given, Done[] changes)
@@ -107,12 +109,15 @@ public sealed class ConcurrentCauseTests(Xunit.Abstractions.ITestOutputHelper ou
             }
 
             Assert.False(one.Stale.IsFalseSharing);
-            Done named = Assert.Single(candidates, change => $"{change.Actor}" == cause.Actor.Name && change.Begin <= cause.At.Ticks && cause.At.Ticks <= change.End);
+            Done named = Assert.Single(
+                candidates,
+                change => $"{change.Actor}" == cause.Actor.Name && change.Begin <= cause.At.Ticks && cause.At.Ticks <= change.End);
             Assert.True(named.End >= one.Start, "a change that had ended before");
             Assert.DoesNotContain(candidates, change => change.Begin > one.Start && change.End < named.Begin);
         }
 
-        output.WriteLine($"{changes.Length} changes; of {given.Count} entries {stale} were stale, of {unknown} of them the cause was not known");
+        output.WriteLine(
+            $"{changes.Length} changes; of {given.Count} entries {stale} were stale, of {unknown} of them the cause was not known");
         Assert.True(stale > given.Count / 10, "too little happened");
         Assert.True(unknown < stale / 20, $"{unknown} causes of {stale} were not known");
     }

@@ -59,7 +59,13 @@ internal sealed unsafe class DirectClient : FuseChannel, IDisposable
     public Errno Send(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body)
     {
         fuse_in_header* header = (fuse_in_header*)_buffers;
-        *header = new fuse_in_header { len = (uint)(sizeof(fuse_in_header) + body.Length), opcode = (uint)opcode, unique = 1, nodeid = node };
+        *header = new fuse_in_header
+        {
+            len = (uint)(sizeof(fuse_in_header) + body.Length),
+            opcode = (uint)opcode,
+            unique = 1,
+            nodeid = node,
+        };
         body.CopyTo(new Span<byte>(_buffers + sizeof(fuse_in_header), BufferBytes - sizeof(fuse_in_header)));
         _request.Reset(0);
         _request.TryAddReadable(_buffers, header->len);

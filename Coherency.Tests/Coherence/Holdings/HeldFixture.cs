@@ -16,7 +16,10 @@ internal sealed class HeldFixture : IDisposable
     {
         Log = new ChangeLog(changes);
         Group = new ShareGroup(Log);
-        View = new TableView(Group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", RootKey, slots, 1000))) { Name = "own" };
+        View = new TableView(Group, VersionTableWriter.CreateAnonymous(new VersionTableDescription("t", RootKey, slots, 1000)))
+        {
+            Name = "own",
+        };
         Held = new HeldEntries(View);
         Held.Begin(this);
     }

@@ -34,7 +34,8 @@ internal sealed class HeldModel
         }
 
         _nodes.Remove(node);
-        foreach ((ulong, string) gone in _names.Where(name => name.Key.Directory == node || name.Value.Child == node).Select(name => name.Key).ToList())
+        foreach ((ulong, string) gone in _names.Where(name => name.Key.Directory == node
+            || name.Value.Child == node).Select(name => name.Key).ToList())
         {
             _names.Remove(gone);
         }
@@ -81,7 +82,8 @@ internal sealed class HeldModel
         foreach (((ulong directory, string text), Name name) in _names)
         {
             HeldKind kind = name.Child == 0 ? HeldKind.AbsentName : HeldKind.Name;
-            yield return (kind, name.Child, SlotKey.Name(HeldFixture.KeyOf(directory), Encoding.UTF8.GetBytes(text)).Value, name.Held.IsStale);
+            yield return (
+                kind, name.Child, SlotKey.Name(HeldFixture.KeyOf(directory), Encoding.UTF8.GetBytes(text)).Value, name.Held.IsStale);
         }
 
         foreach ((ulong id, Node node) in _nodes)

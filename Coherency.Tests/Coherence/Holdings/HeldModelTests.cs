@@ -2,6 +2,7 @@ using System.Text;
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
 
 namespace Coherency.Tests.Coherence.Holdings;
@@ -74,7 +75,8 @@ public sealed unsafe class HeldModelTests
                     break;
                 case 8:
                     bool exchanges = _random.Next(2) == 0;
-                    _fixture.Held.Renamed(_fixture, start, new NodeId(parent), bytes, new NodeId(newParent), Encoding.UTF8.GetBytes(newName), exchanges);
+                    _fixture.Held.Renamed(
+                        _fixture, start, new NodeId(parent), bytes, new NodeId(newParent), Encoding.UTF8.GetBytes(newName), exchanges);
                     _model.Rename(parent, name, newParent, newName, exchanges);
                     break;
                 default:
@@ -87,7 +89,9 @@ public sealed unsafe class HeldModelTests
         {
             var found = _fixture.Findings().Select(one => (one.Kind, one.Node, Key: one.Key.Value, one.IsStale)).Order().ToList();
             var expected = _model.Findings().Order().ToList();
-            Assert.True(expected.SequenceEqual(found), $"seed {seed}, step {step}:\n{string.Join('\n', expected)}\nfound\n{string.Join('\n', found)}");
+            Assert.True(
+                expected.SequenceEqual(found),
+                $"seed {seed}, step {step}:\n{string.Join('\n', expected)}\nfound\n{string.Join('\n', found)}");
             Assert.Equal(found.Count(one => one.IsStale), HoldingsQuery.CountStale(_fixture.Held));
         }
 

@@ -20,7 +20,7 @@ internal sealed class HoldingsBed : IDisposable
     public const string ShareName = "share";
 
     private readonly DirectoryInfo _work = System.IO.Directory.CreateTempSubdirectory("coherency-holdings-");
-    private readonly LockWaitQueue _lockWaits = new();
+    private readonly LockWaits _lockWaits = new();
     private readonly List<IDisposable> _open = [];
     private readonly List<HeldGuest> _held = [];
 
@@ -64,10 +64,11 @@ internal sealed class HoldingsBed : IDisposable
         bool isCoherent = cache == CacheMode.Coherent;
         SessionOptions options = new() { Cache = CachePolicy.For(isCoherent ? CacheMode.Auto : cache) };
         PassthroughFileSystem? files = null;
-        FuseSession session = new(() => files = Share.OpenSession(view), options, _lockWaits, NullLogger.Instance, isCoherent ? view : null, held);
+        FuseSession session = new(
+            () => files = Share.OpenSession(view), options, _lockWaits, NullLogger.Instance, isCoherent ? view : null, held);
         string socket = Path.Combine(_work.FullName, $"{name}.sock");
         GuestOptions guestOptions = new() { Name = name, SocketPath = socket, Tag = "t", RequestQueues = 1 };
-        _open.Add(new GuestEndpoint(guestOptions, session, _lockWaits, NullLogger.Instance));
+        _open.Add(new GuestEndpoint(guestOptions, session, NullLogger.Instance));
         VirtioFsGuest guest = VirtioFsGuest.Connect(socket);
         _open.Add(guest);
         if (held is not null)
@@ -89,7 +90,8 @@ internal sealed class HoldingsBed : IDisposable
     {
         TableView view = CreateView(name);
         HeldEntries? held = isRecorded ? new HeldEntries(view) : null;
-        return new DirectClient(new FuseSession(() => Share.OpenSession(view), new SessionOptions(), _lockWaits, NullLogger.Instance, view, held));
+        return new DirectClient(
+            new FuseSession(() => Share.OpenSession(view), new SessionOptions(), _lockWaits, NullLogger.Instance, view, held));
     }
 
     private TableView CreateView(string name)
@@ -124,7 +126,6 @@ internal sealed class HoldingsBed : IDisposable
     {
         _open.Reverse();
         _open.ForEach(one => one.Dispose());
-        _lockWaits.Dispose();
         Share.Dispose();
         _work.Delete(recursive: true);
     }

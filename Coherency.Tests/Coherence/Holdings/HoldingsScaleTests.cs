@@ -11,7 +11,8 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Coherence.Holdings;
 
 /// <summary>A million inodes held by one guest: memory, the time of queries, and what requests notice of them.</summary>
-[Collection(nameof(TimedTests))]
+[Trait("Category", "Slow")]
+[Collection(TimedTests.Name)]
 public sealed class HoldingsScaleTests(ITestOutputHelper output)
 {
     private const int Directories = 1_000;
@@ -21,6 +22,9 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
     private const int EntryCount = 2 * Directories * (FilesPerDirectory + 1);
 
     private const int StaleCount = 1_000;
+
+    /// <summary>Of so many files one is changed.</summary>
+    private const int ChangedEvery = 773;
 
     [Fact]
     public void A_million_inodes_take_little_memory_and_are_asked_about_fast()
@@ -39,13 +43,18 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         Time("occupied slots", () => HoldingsQuery.CountOccupiedSlots(fixture.Held));
         for (ulong i = 0; i < StaleCount; i++)
         {
-            fixture.Change(null, TouchedObject.Inode(FileNode(i * 773)));
+            fixture.Change(null, TouchedObject.Inode(FileNode(i * ChangedEvery)));
         }
 
         long stale = HoldingsQuery.CountStale(fixture.Held);
         Assert.True(stale >= StaleCount);
         Assert.Equal(stale, Time($"list of {stale} stale entries with paths and causes", () => ListAll(fixture.Query).Count));
-        Assert.Equal(1, Time("list of those at one path", () => ListAll(fixture.Query, new StaleFilter { PathPrefix = "directory7/file-0000080", Kinds = HeldKinds.Attributes }).Count + 1));
+        string path = $"directory{ChangedEvery / FilesPerDirectory}/file-{ChangedEvery:D7}.c";
+        Assert.Equal(
+            1,
+            Time(
+                "list of those at one path",
+                () => ListAll(fixture.Query, new StaleFilter { PathPrefix = path, Kinds = HeldKinds.Attributes }).Count));
         fixture.Group.InvalidateAll("test");
         Assert.Equal(EntryCount, Time("list of all, all stale, 1,000 a page", () => ListAll(fixture.Query, most: 1000).Count));
         clock.Restart();
@@ -88,7 +97,10 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         }
 
         double ratio = Median(besideOwn) / Median(besideOthers);
-        output.WriteLine($"requests/s, medians: {Median(alone):F0} alone, {Median(besideOthers):F0} while {others.Queries} counts of another guest's {EntryCount} entries ran, {Median(besideOwn):F0} while {own.Queries} of its own did: ratio {ratio:F2}; the longest request took {longest.TotalMilliseconds:F2} ms");
+        output.WriteLine(
+            $"requests/s, medians: {Median(alone):F0} alone, {Median(besideOthers):F0} while {others.Queries} counts of another guest's " +
+            $"{EntryCount} entries ran, {Median(besideOwn):F0} while {own.Queries} of its own did: ratio {ratio:F2}; the longest " +
+            $"request took {longest.TotalMilliseconds:F2} ms");
         Assert.True(own.Queries > 0);
         Assert.True(ratio > 0.4, "requests stood still");
         Assert.True(longest < TimeSpan.FromSeconds(1));
@@ -124,7 +136,6 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
         Stopwatch clock = Stopwatch.StartNew();
         long result = query();
         output.WriteLine($"{what}: {clock.Elapsed.TotalMilliseconds:F1} ms");
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60));
         return result;
     }
 
@@ -140,7 +151,15 @@ public sealed class HoldingsScaleTests(ITestOutputHelper output)
             {
                 ulong number = (directory * FilesPerDirectory) + file;
                 length = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"file-{number:D7}.c"), name);
-                held.Give(owner, held.Start(), parent, name[..length], new NodeId(FileNode(number)), StatFlags.S_IFREG, TimeSpan.MaxValue, TimeSpan.MaxValue);
+                held.Give(
+                    owner,
+                    held.Start(),
+                    parent,
+                    name[..length],
+                    new NodeId(FileNode(number)),
+                    StatFlags.S_IFREG,
+                    TimeSpan.MaxValue,
+                    TimeSpan.MaxValue);
             }
         }
     }

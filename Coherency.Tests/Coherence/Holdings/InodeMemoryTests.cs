@@ -9,7 +9,7 @@ namespace Coherency.Tests.Coherence.Holdings;
 
 /// <summary>What the daemon's memory grows by when a guest looks up a million inodes, with all that is recorded of them.</summary>
 [Collection("Alone")]
-[Trait("Category", "Scale")]
+[Trait("Category", "Slow")]
 public sealed unsafe class InodeMemoryTests : IDisposable
 {
     private const int Directories = 1_000;
@@ -20,14 +20,17 @@ public sealed unsafe class InodeMemoryTests : IDisposable
 
     private const double BytesPerInodeMax = 200;
 
-    /// <summary>An inode that takes the place of one that was forgotten needs a count of references, which is given back, and little else.</summary>
+    /// <summary>
+    /// An inode that takes the place of one that was forgotten needs a count of references, which is given back, and little else.
+    /// </summary>
     private const double BytesPerInodeAgainMax = 10;
 
     private readonly ITestOutputHelper _output;
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("coherency-inodes-");
     private readonly TemporaryMount _mount;
     private readonly byte[][] _names =
-        [.. Enumerable.Range(0, FilesPerDirectory).Select(i => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"file{i:D4}.dat\0")))];
+        [.. Enumerable.Range(0, FilesPerDirectory).Select(
+            i => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"file{i:D4}.dat\0")))];
 
     public InodeMemoryTests(ITestOutputHelper output)
     {
@@ -35,7 +38,9 @@ public sealed unsafe class InodeMemoryTests : IDisposable
         _mount = new TemporaryMount(_directory.FullName, "inodes", "tmpfs");
     }
 
-    /// <summary>Of what the test host itself opens meanwhile, for its timers and its other threads; one for each inode would be a million.</summary>
+    /// <summary>
+    /// Of what the test host itself opens meanwhile, for its timers and its other threads; one for each inode would be a million.
+    /// </summary>
     private const int ForeignDescriptorsMax = 16;
 
     [Fact]
@@ -52,7 +57,9 @@ public sealed unsafe class InodeMemoryTests : IDisposable
         LookUp(client, nodes, WarmUpDirectories, Directories);
         long grown = ReadMemory(client) - before;
         double perInode = (double)grown / ((Directories - WarmUpDirectories) * (FilesPerDirectory + 1));
-        _output.WriteLine($"{perInode:F1} bytes per inode, {client.Held.Bytes / (double)nodes.Length:F1} of them for the record of what is held; {TestShare.OpenDescriptors - descriptors} descriptors more");
+        _output.WriteLine(
+            $"{perInode:F1} bytes per inode, {client.Held.Bytes / (double)nodes.Length:F1} of them for the record of what is held; " +
+            $"{TestShare.OpenDescriptors - descriptors} descriptors more");
         Assert.Equal(nodes.Length + 1, client.Held.Nodes);
         Assert.Equal(0, client.Held.Unrecorded);
         Assert.InRange(perInode, 100, BytesPerInodeMax);
@@ -75,7 +82,8 @@ public sealed unsafe class InodeMemoryTests : IDisposable
         _directory.Delete();
     }
 
-    private static byte[] DirectoryName(int directory) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"d{directory:D5}\0"));
+    private static byte[] DirectoryName(int directory) =>
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"d{directory:D5}\0"));
 
     private void MakeFiles()
     {

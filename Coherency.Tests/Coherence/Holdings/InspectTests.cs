@@ -35,8 +35,12 @@ public sealed class InspectTests : IDisposable
         Assert.Equal(("d/f", node.Value), (found.Path, found.NodeId));
         Assert.Equal(
             [new InspectedSlot(false, node.Value, node.Value % (ulong)_bed.Slots), SlotOf(directory, "f"u8)], found.Slots);
-        Assert.Equal(["a Attributes True 2", "a Name True 2"], found.Holders.Select(holder => $"{holder.Guest} {holder.Kind} {holder.IsStale} {holder.Lookups}"));
-        Assert.Equal(["RENAME b d/g", "RENAME b d/f"], found.Changes.Select(change => $"{change.Cause.OperationName} {change.Cause.Actor.Name} {change.Cause.Path}"));
+        Assert.Equal(
+            ["a Attributes True 2", "a Name True 2"],
+            found.Holders.Select(holder => $"{holder.Guest} {holder.Kind} {holder.IsStale} {holder.Lookups}"));
+        Assert.Equal(
+            ["RENAME b d/g", "RENAME b d/f"],
+            found.Changes.Select(change => $"{change.Cause.OperationName} {change.Cause.Actor.Name} {change.Cause.Path}"));
         Assert.Equal(node.Value, _bed.Query.Inspect(HoldingsBed.ShareName, node)!.NodeId);
     }
 
@@ -72,7 +76,9 @@ public sealed class InspectTests : IDisposable
         _a.Fuse.SetAttr(_a.Lookup("d"), new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Mode, mode = 0x1C0 });
         IReadOnlyList<ChangeReport> changes = _bed.Query.ReadChanges(_bed.Log, ref position, out long missed);
         Assert.Equal(0, missed);
-        Assert.Equal(["MKDIR b d", "MKDIR b d/e", "SETATTR a d"], changes.Select(change => $"{change.Cause.OperationName} {change.Cause.Actor.Name} {change.Cause.Path}"));
+        Assert.Equal(
+            ["MKDIR b d", "MKDIR b d/e", "SETATTR a d"],
+            changes.Select(change => $"{change.Cause.OperationName} {change.Cause.Actor.Name} {change.Cause.Path}"));
         Assert.Equal([directory.Value], changes[2].Keys);
         Assert.Equal(changes[^1].Sequence + 1, position);
         Assert.Empty(_bed.Query.ReadChanges(_bed.Log, ref position, out _));

@@ -1,6 +1,7 @@
 using System.Text;
 using Coherency.Core.Fuse;
 using Coherency.Host.Coherence;
+using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
 
 namespace Coherency.Tests.Coherence.Holdings;
@@ -25,7 +26,8 @@ public sealed class PagingTests
         for (int round = 0; round < 5; round++)
         {
             List<StaleEntry> all = ListAll(fixture.Query, most: 97);
-            List<string?> stable = [.. all.Where(entry => entry.Kind == HeldKind.Attributes && entry.Path?.StartsWith("stable", StringComparison.Ordinal) == true).Select(entry => entry.Path)];
+            List<string?> stable = [.. all.Where(entry => entry.Kind == HeldKind.Attributes
+                && entry.Path?.StartsWith("stable", StringComparison.Ordinal) == true).Select(entry => entry.Path)];
             Assert.Equal(Stable, stable.Count);
             Assert.Equal(Stable, stable.Distinct().Count());
         }
@@ -75,7 +77,9 @@ public sealed class PagingTests
         using HeldFixture fixture = new();
         fixture.Give(1, "f"u8, 10);
         fixture.Change(null, TouchedObject.Inode(10));
-        Assert.True(fixture.Query.TryListStale(new StaleFilter(), 10, new PageToken("a", new HeldPosition(HeldPhase.Contents, 7)).ToString(), out StalePage page));
+        Assert.True(
+            fixture.Query.TryListStale(
+                new StaleFilter(), 10, new PageToken("a", new HeldPosition(HeldPhase.Contents, 7)).ToString(), out StalePage page));
         Assert.Single(page.Entries);
         Assert.True(fixture.Query.TryListStale(new StaleFilter(), 10, new PageToken("p", default).ToString(), out page));
         Assert.Empty(page.Entries);

@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Coherence.Holdings;
 
 /// <summary>What it costs a request that its answer is written down: interleaved with one that is not.</summary>
-[Collection(nameof(TimedTests))]
+[Collection(TimedTests.Name)]
 public sealed class RecordingCostTests(ITestOutputHelper output)
 {
     private const int Rounds = 200;
@@ -83,7 +83,9 @@ public sealed class RecordingCostTests(ITestOutputHelper output)
         for (int round = 0; round < 20; round++)
         {
             name = Math.Min(name, MeasureOne(() => fixture.Give(1, "file-0000001.c"u8, 12345)));
-            attributes = Math.Min(attributes, MeasureOne(() => fixture.Held.GiveAttributes(fixture, fixture.Held.Start(), new NodeId(12345), TimeSpan.MaxValue)));
+            attributes = Math.Min(
+                attributes,
+                MeasureOne(() => fixture.Held.GiveAttributes(fixture, fixture.Held.Start(), new NodeId(12345), TimeSpan.MaxValue)));
         }
 
         output.WriteLine($"an inode by its name: {name:F0} ns, attributes: {attributes:F0} ns");
@@ -130,7 +132,8 @@ public sealed class RecordingCostTests(ITestOutputHelper output)
         long start = Stopwatch.GetTimestamp();
         for (ulong i = 0; i < Changes; i++)
         {
-            using (group.Begin(null, [TouchedObject.Inode(i), TouchedObject.Inode(i * 3), TouchedObject.Inode(7)], new ChangeOrigin(ChangeOperation.Unlink)))
+            using (group.Begin(null, [TouchedObject.Inode(i), TouchedObject.Inode(i * 3), TouchedObject.Inode(7)],
+                new ChangeOrigin(ChangeOperation.Unlink)))
             {
             }
         }
@@ -178,7 +181,9 @@ public sealed class RecordingCostTests(ITestOutputHelper output)
         }
 
         double ratio = with / without;
-        output.WriteLine($"{what}: {with:F0} ns written down, {without:F0} ns not (best of {Rounds} rounds of {RequestsPerRound}): {(ratio - 1) * 100:F1} %");
+        output.WriteLine(
+            $"{what}: {with:F0} ns written down, {without:F0} ns not (best of {Rounds} rounds of {RequestsPerRound}): " +
+            $"{(ratio - 1) * 100:F1} %");
         Assert.True(ratio < 1.5, $"{what} takes {ratio:F2} times as long");
     }
 

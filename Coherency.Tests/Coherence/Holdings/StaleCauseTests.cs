@@ -34,7 +34,8 @@ public sealed class StaleCauseTests : IDisposable
         Assert.Equal(("a", "f", node.Value, HeldKind.Attributes), (stale.Guest, stale.Path, stale.NodeId, stale.Kind));
         Assert.Equal(stale.VersionGiven + 2, stale.VersionNow);
         Assert.InRange(stale.Since, before, after);
-        Assert.Equal(("SETATTR", "b", "f", false), (stale.Cause!.OperationName, stale.Cause.Actor.Name, stale.Cause.Path, stale.IsFalseSharing));
+        Assert.Equal(
+            ("SETATTR", "b", "f", false), (stale.Cause!.OperationName, stale.Cause.Actor.Name, stale.Cause.Path, stale.IsFalseSharing));
         Assert.Equal(stale.Since, _bed.Log.ReadHistory(SlotKey.Inode(node.Value), ulong.MaxValue, a.View, 0).First!.Value.At);
         Assert.Equal(1, HoldingsQuery.CountStale(a.Held));
     }
@@ -52,8 +53,11 @@ public sealed class StaleCauseTests : IDisposable
         b.Fuse.Rename(NodeId.Root, "x"u8, NodeId.Root, "y"u8);
 
         List<StaleEntry> stale = _bed.Stale(new StaleFilter { Guests = ["a"] });
-        Assert.Equal(["Attributes x", "Attributes y", "Name x", "Name y"], stale.Select(entry => $"{entry.Kind} {entry.Path}").Order(StringComparer.Ordinal));
-        Assert.All(stale, entry => Assert.Equal(("RENAME", "b", "x"), (entry.Cause!.OperationName, entry.Cause.Actor.Name, entry.Cause.Path)));
+        Assert.Equal(
+            ["Attributes x", "Attributes y", "Name x", "Name y"],
+            stale.Select(entry => $"{entry.Kind} {entry.Path}").Order(StringComparer.Ordinal));
+        Assert.All(
+            stale, entry => Assert.Equal(("RENAME", "b", "x"), (entry.Cause!.OperationName, entry.Cause.Actor.Name, entry.Cause.Path)));
         Assert.Empty(_bed.Stale(new StaleFilter { Guests = ["b"] }));
         b.Fuse.Rename2(NodeId.Root, "y"u8, NodeId.Root, "z"u8, OpenFlags.RENAME_NOREPLACE);
         a.Lookup("y");
@@ -206,7 +210,8 @@ public sealed class StaleCauseTests : IDisposable
     }
 
     private string[] Summary() =>
-        [.. _bed.Stale(new StaleFilter { Guests = ["a"] }).Select(entry => $"{entry.Kind} {entry.Path} {entry.Cause?.OperationName}").Order(StringComparer.Ordinal)];
+        [.. _bed.Stale(new StaleFilter { Guests = ["a"] }).Select(entry => $"{entry.Kind} {entry.Path} {entry.Cause?.OperationName}")
+            .Order(StringComparer.Ordinal)];
 
     private static void SetMode(HeldGuestClient guest, NodeId node, uint mode) =>
         guest.Fuse.SetAttr(node, new fuse_setattr_in { valid = (uint)FuseSetAttrValid.Mode, mode = mode });

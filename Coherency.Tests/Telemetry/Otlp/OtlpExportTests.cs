@@ -6,14 +6,21 @@ using Coherency.Tests.Daemon;
 
 namespace Coherency.Tests.Telemetry.Otlp;
 
+/// <summary>What the build leaves.</summary>
+public sealed class OtlpExportTests() : OtlpExportScenarios(DaemonProgram.Built);
+
 /// <summary>The daemon, as its users start it, really sends what the standard variables ask for.</summary>
-public sealed class OtlpExportTests : IDisposable
+public abstract class OtlpExportScenarios(DaemonProgram program) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly DirectoryInfo _work = Directory.CreateTempSubdirectory("coherency-otlp-");
 
-    public void Dispose() => _work.Delete(recursive: true);
+    public void Dispose()
+    {
+        _work.Delete(recursive: true);
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData("grpc")]
@@ -38,7 +45,9 @@ public sealed class OtlpExportTests : IDisposable
         CheckMetrics(receiver, Lookups, Failures);
         CheckSpans(receiver, Lookups, Failures);
         Assert.Contains(receiver.Logs, log => log.Contains("VMM connected", StringComparison.Ordinal));
-        Assert.All(receiver.Resources, resource => Assert.Equal(("files-of-the-test", "test"), (resource["service.name"], resource["deployment.environment"])));
+        Assert.All(
+            receiver.Resources,
+            resource => Assert.Equal(("files-of-the-test", "test"), (resource["service.name"], resource["deployment.environment"])));
     }
 
     [Fact]
@@ -82,7 +91,8 @@ public sealed class OtlpExportTests : IDisposable
 
         ReceivedMetric durations = receiver.Metrics.Last(metric => metric.Name == "coherency.fuse.request.duration");
         Assert.Equal("s", durations.Unit);
-        (_, ulong count, ulong[] buckets, double[] bounds) = durations.Histograms.Single(point => point.Attributes["fuse.operation"] == "LOOKUP");
+        (_, ulong count, ulong[] buckets, double[] bounds) = durations.Histograms.Single(
+            point => point.Attributes["fuse.operation"] == "LOOKUP");
         Assert.Equal((ulong)lookups, count);
         Assert.Equal((ulong)lookups, buckets.Aggregate((sum, next) => sum + next));
         Assert.Equal(DurationBuckets.Bounds.ToArray().Select(bound => bound / 1e9), bounds);
@@ -123,9 +133,10 @@ public sealed class OtlpExportTests : IDisposable
     private RunningDaemon Start(params (string Name, string Value)[] environment)
     {
         string share = _work.CreateSubdirectory("share").FullName;
-        string[] arguments = ["serve", "--shared-dir", share, "--guest", $"a={_work.FullName}/a.sock", "--num-request-queues", "1", "--no-admin"];
-        RunningDaemon daemon = new("dotnet", [RunningDaemon.Program, .. arguments], environment);
-        daemon.WaitUntilReady();
-        return daemon;
+        string[] arguments =
+        [
+            "serve", "--shared-dir", share, "--guest", $"a={_work.FullName}/a.sock", "--num-request-queues", "1", "--no-admin",
+        ];
+        return RunningDaemon.Start(program, arguments, environment);
     }
 }

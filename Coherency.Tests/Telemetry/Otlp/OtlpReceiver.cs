@@ -26,7 +26,8 @@ internal sealed class OtlpReceiver : IDisposable
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(options =>
-            options.Listen(System.Net.IPAddress.Loopback, 0, listen => listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
+            options.Listen(
+                System.Net.IPAddress.Loopback, 0, listen => listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         _web = builder.Build();
         _web.Run(isGrpc ? ReceiveGrpcAsync : ReceiveHttpAsync);
         _web.StartAsync().Wait();
@@ -64,7 +65,8 @@ internal sealed class OtlpReceiver : IDisposable
     }
 
     private IEnumerable<ProtobufMessage> ExportsOf(string httpPath, string grpcMethod) =>
-        _received.Where(received => received.Path == httpPath || received.Path.EndsWith(grpcMethod, StringComparison.Ordinal)).Select(received => received.Message);
+        _received.Where(received => received.Path == httpPath || received.Path.EndsWith(grpcMethod, StringComparison.Ordinal)).Select(
+            received => received.Message);
 
     private async Task ReceiveHttpAsync(HttpContext context)
     {

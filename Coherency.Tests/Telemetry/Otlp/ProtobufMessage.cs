@@ -39,7 +39,8 @@ internal sealed class ProtobufMessage
 
     public bool Has(int field) => _fields.Exists(one => one.Field == field);
 
-    public IEnumerable<ProtobufMessage> Messages(int field) => _fields.Where(one => one.Field == field).Select(one => new ProtobufMessage(one.Content));
+    public IEnumerable<ProtobufMessage> Messages(int field) =>
+        _fields.Where(one => one.Field == field).Select(one => new ProtobufMessage(one.Content));
 
     /// <summary>The messages at the end of a path of fields.</summary>
     public IEnumerable<ProtobufMessage> Messages(int field, params int[] path) =>
@@ -53,7 +54,8 @@ internal sealed class ProtobufMessage
 
     /// <summary>A packed field of numbers of eight bytes each.</summary>
     public ulong[] PackedNumbers(int field) =>
-        [.. _fields.Where(one => one.Field == field).SelectMany(one => one.Content.Chunk(8)).Select(chunk => BinaryPrimitives.ReadUInt64LittleEndian(chunk))];
+        [.. _fields.Where(one => one.Field == field).SelectMany(one => one.Content.Chunk(8)).Select(
+            chunk => BinaryPrimitives.ReadUInt64LittleEndian(chunk))];
 
     private static ulong ReadVarint(ref ReadOnlySpan<byte> content)
     {

@@ -19,7 +19,11 @@ internal sealed class ReceivedMetric(ProtobufMessage metric)
 
     public IEnumerable<(IReadOnlyDictionary<string, string> Attributes, ulong Count, ulong[] Buckets, double[] Bounds)> Histograms =>
         from point in metric.Messages(Histogram, 1)
-        select (ReadAttributes(point, 9), point.Number(4), point.PackedNumbers(6), point.PackedNumbers(7).Select(BitConverter.UInt64BitsToDouble).ToArray());
+        select (
+            ReadAttributes(point, 9),
+            point.Number(4),
+            point.PackedNumbers(6),
+            point.PackedNumbers(7).Select(BitConverter.UInt64BitsToDouble).ToArray());
 
     /// <summary>Attributes with a text for their value.</summary>
     public static IReadOnlyDictionary<string, string> ReadAttributes(ProtobufMessage owner, int field) =>

@@ -19,7 +19,7 @@ export class Feed {
   #paused = false;
 
   /**
-   * @param sources `{ path, receive, missing }`: where to ask (null: not now), and what to do with an answer or a 404.
+   * @param sources `{ path, receive, missing }`: where to ask (null: not now), and what to do with an answer or a refusal.
    * @param report Called with "live", "lost" and the wait in milliseconds, "ended" (not signed in any more), or "paused".
    */
   constructor(sources, report) {
@@ -118,14 +118,14 @@ async function ask(source, signal) {
     throw new SessionEnded();
   }
 
-  const body = await response.json();
-  if (!response.ok && response.status !== 404) {
-    throw new Error(body.message);
+  const body = await (response.ok ? response.json() : response.text());
+  if (response.status >= 500) {
+    throw new Error(body);
   }
 
   // One slow answer is an accident, as the first is; two in a row say that the question is a heavy one.
   const taken = performance.now() - begun;
   source.due = begun + Math.max(tick / 2, restAfterAnswer * Math.min(taken, source.taken));
   source.taken = taken;
-  return () => (response.ok ? source.receive(body) : source.missing?.(body.message));
+  return () => (response.ok ? source.receive(body) : source.missing?.(body));
 }

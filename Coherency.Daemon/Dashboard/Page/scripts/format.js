@@ -33,6 +33,9 @@ export function milliseconds(value) {
   return value < 1000 ? `${value < 10 ? value.toFixed(1) : whole.format(value)}\u00a0ms` : `${(value / 1000).toFixed(1)}\u00a0s`;
 }
 
+/** Of seconds: how long requests take. */
+export const latency = (value) => milliseconds(value === null ? null : value * 1000);
+
 /** A length of time, in the two units that say most. */
 export function duration(seconds) {
   const s = Math.max(0, Math.floor(seconds));

@@ -1,9 +1,10 @@
 // The version table of one guest as a map of moving slots, with the same in words and numbers beside it.
 
 import { byId, element, reconcile, setOptions, setText } from "./dom.js";
-import { count, milliseconds, plural, rate } from "./format.js";
+import { count, latency, plural, rate } from "./format.js";
 import { HeatCanvas } from "./heat-canvas.js";
 import { HeatMoves, levels } from "./heat-moves.js";
+import { number, seconds } from "./message.js";
 
 const listed = 8;
 
@@ -44,7 +45,7 @@ export class Heat {
 
   /** Offers the guests that have a table. */
   offer(guests) {
-    const names = guests.filter((guest) => guest.hasTable).map((guest) => guest.name);
+    const names = guests.filter((guest) => guest.heartbeatBound !== undefined).map((guest) => guest.name);
     setOptions(this.#guest, names);
     if (names.length === 0) {
       this.missing("No guest has a version table: none is served with --cache coherent.");
@@ -68,8 +69,8 @@ export class Heat {
   receive(table) {
     byId("table-body").hidden = false;
     byId("table-missing").hidden = true;
-    this.#slots = table.slots;
-    this.#moves.receive(table.heat, performance.now());
+    this.#slots = number(table.slots);
+    this.#moves.receive(table.heat.map(Number), performance.now());
     this.#facts(table);
     this.#show();
     this.#summarize();
@@ -84,16 +85,16 @@ export class Heat {
 
   #facts(table) {
     const facts = [
-      ["Slots", count(table.slots)],
-      ["Slots of a cell", count(table.slots / table.heat.length)],
-      ["Occupied", `${count(table.occupiedSlots)} (${((100 * table.occupiedSlots) / table.slots).toFixed(1)} %)`],
-      ["Entries held", count(table.heldEntries)],
-      ["Moves in all", count(table.moves)],
+      ["Slots", count(this.#slots)],
+      ["Slots per cell", count(this.#slots / table.heat.length)],
+      ["Occupied", `${count(number(table.occupiedSlots))} (${((100 * number(table.occupiedSlots)) / this.#slots).toFixed(1)} %)`],
+      ["Entries held", count(number(table.heldEntries))],
+      ["Total moves", count(number(table.moves))],
       ["Moves per second", rate(table.movesPerSecond)],
-      ["Changes under way", count(table.slotsInChange)],
-      ["Asked in vain, expected", `${rate(table.expectedFalseStalePerSecond)}/s`],
+      ["Changes in progress", count(number(table.slotsInChange))],
+      ["False sharing, expected", `${rate(table.expectedFalseStalePerSecond)}/s`],
       ["Epoch", table.epoch],
-      ["Heartbeat", `${milliseconds(table.heartbeatAgeMs)} of ${milliseconds(table.heartbeatBoundMs)}`],
+      ["Heartbeat", `${latency(seconds(table.heartbeatAge))} of ${latency(seconds(table.heartbeatBound))}`],
     ];
     const list = byId("table-facts");
     if (list.children.length === 0) {
@@ -117,7 +118,7 @@ export class Heat {
     reconcile(byId("heat-rows"), moved.slice(0, listed), (run) => String(run.index), emptyRow, (row, run) => {
       setText(row.cells[0], this.#range(run.index));
       setText(row.cells[1], count(run.moves));
-      setText(row.cells[2], count(this.#moves.inAll(run.index)));
+      setText(row.cells[2], count(this.#moves.sinceOpened(run.index)));
     });
   }
 
@@ -127,7 +128,7 @@ export class Heat {
   }
 
   #describe(index) {
-    return `Slots ${this.#range(index)}: ${plural(this.#moves.lately(index), "move", "moves")} lately, ${count(this.#moves.inAll(index))} in all`;
+    return `Slots ${this.#range(index)}: ${plural(this.#moves.lately(index), "move", "moves")} lately, ${count(this.#moves.sinceOpened(index))} since opened`;
   }
 
   #key(event) {

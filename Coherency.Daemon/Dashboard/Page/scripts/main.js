@@ -1,11 +1,13 @@
 // Brings the parts of the page together.
 
+import { Activity } from "./activity.js";
 import { announce } from "./announce.js";
 import { byId, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { clock, duration } from "./format.js";
 import { Guests } from "./guests.js";
 import { Heat } from "./heat.js";
+import { Operations } from "./operations.js";
 import { Rates } from "./rates.js";
 import { signIn, takeToken } from "./session.js";
 import { receiveShares } from "./shares.js";
@@ -17,7 +19,9 @@ const refresh = () => feed.paused ? feed.resume() : feed.refresh();
 const rates = new Rates();
 const heat = new Heat(refresh);
 const stale = new Stale(refresh);
-const guests = new Guests(rates, (name) => heat.show(name), (name) => stale.show(name));
+const activity = new Activity();
+const operations = new Operations(activity);
+const guests = new Guests(rates, activity, (name) => heat.show(name), (name) => stale.show(name));
 
 const feed = new Feed(
   [
@@ -25,13 +29,16 @@ const feed = new Feed(
     { path: () => "/api/guests", receive: receiveGuests },
     { path: () => "/api/shares", receive: (answer) => receiveShares(answer.shares) },
     { path: () => heat.path, receive: (answer) => heat.receive(answer), missing: (message) => heat.missing(message) },
-    { path: () => stale.path, receive: (answer) => stale.receive(answer), missing: () => stale.missing() },
+    { path: () => stale.path, receive: (answer) => stale.receive(answer), missing: (why) => stale.missing(why) },
   ],
   report);
 
 function receiveGuests(answer) {
   const first = guests.list.length === 0 && answer.guests.length > 0;
+  activity.receive(answer);
   guests.receive(answer.guests);
+  operations.offer(answer.guests);
+  operations.show();
   heat.offer(answer.guests);
   stale.offer(answer.guests);
   if (first) {

@@ -2,6 +2,7 @@
 
 import { byId, element, reconcile, setText, svg } from "./dom.js";
 import { compact, duration, rate } from "./format.js";
+import { number, seconds } from "./message.js";
 
 const colours = 6;
 const dashes = 4;
@@ -50,14 +51,16 @@ export class Rates {
   }
 
   receive(answer) {
-    this.#interval = answer.intervalSeconds;
+    this.#interval = seconds(answer.interval);
     this.#samples = answer.samples;
-    const passed = answer.sequence - this.#sequence;
-    this.#sequence = answer.sequence;
-    this.#byGuest = new Map(answer.guests.map(({ name, rates }) => {
+    const sequence = number(answer.sequence);
+    const passed = sequence - this.#sequence;
+    this.#sequence = sequence;
+    this.#byGuest = new Map(answer.guests.map(({ guest, rates }) => {
+      const known = rates.map((rate) => (rate < 0 ? null : rate));
       // What the daemon does not remember, for it was not there, is a gap.
-      const gap = Array(Math.max(0, Math.min(passed, this.#samples) - rates.length)).fill(null);
-      return [name, [...this.of(name), ...gap, ...rates].slice(-this.#samples)];
+      const gap = Array(Math.max(0, Math.min(passed, this.#samples) - known.length)).fill(null);
+      return [guest, [...this.of(guest), ...gap, ...known].slice(-this.#samples)];
     }));
     this.#draw();
   }

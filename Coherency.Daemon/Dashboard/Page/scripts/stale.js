@@ -2,11 +2,12 @@
 
 import { byId, element, reconcile, setOptions, setText, stackingRow } from "./dom.js";
 import { clock, count, duration } from "./format.js";
+import { word } from "./message.js";
 
 const columns = [["Path", "path"], ["Kind"], ["Stale for"], ["Made stale by"]];
 
 const kinds = {
-  dentry: "Name", negativeDentry: "Absent name", attributes: "Attributes", symlink: "Link target", directory: "Directory listing",
+  dentry: "Name", negative_dentry: "Absent name", attributes: "Attributes", symlink: "Link target", directory: "Directory listing",
 };
 
 export class Stale {
@@ -30,8 +31,9 @@ export class Stale {
     return `/api/stale?${new URLSearchParams({ guest: this.#guest.value, after: this.#after })}`;
   }
 
+  /** Offers the guests of which it is recorded what they hold. */
   offer(guests) {
-    setOptions(this.#guest, guests.map((guest) => guest.name), 1);
+    setOptions(this.#guest, guests.filter((guest) => guest.staleEntries !== undefined).map((guest) => guest.name), 1);
   }
 
   show(guest) {
@@ -41,21 +43,28 @@ export class Stale {
     this.#guest.focus({ preventScroll: true });
   }
 
-  /** The guest or the place in the list is gone: back to the beginning. */
-  missing() {
-    this.#guest.value = "";
-    this.#go("", 1);
+  /** The guest or the place in the list is gone: back to the beginning. There, the list itself is refused. */
+  missing(why) {
+    if (this.#guest.value || this.#after) {
+      this.#guest.value = "";
+      this.#go("", 1);
+    } else {
+      this.#show([], "", 0, why);
+    }
   }
 
-  receive(page) {
-    const now = Date.parse(page.now);
-    reconcile(byId("stale-rows"), page.entries, keyOf, () => this.#row(), (row, entry) => update(row, entry, now));
-    byId("stale-empty").hidden = page.entries.length > 0;
-    setText(byId("stale-empty"), this.#page === 1 ? "Nothing that a guest holds is stale." : "There are no more.");
-    this.#following = page.next;
+  receive(answer) {
+    this.#show(answer.entries, answer.nextPageToken, Date.parse(answer.at), this.#page === 1 ? "Nothing that a guest holds is stale." : "There are no more.");
+  }
+
+  #show(entries, next, now, empty) {
+    reconcile(byId("stale-rows"), entries, keyOf, () => this.#row(), (row, entry) => update(row, entry, now));
+    byId("stale-empty").hidden = entries.length > 0;
+    setText(byId("stale-empty"), empty);
+    this.#following = next;
     this.#first.disabled = this.#page === 1;
-    this.#next.disabled = !page.next;
-    byId("stale-pager").hidden = this.#page === 1 && !page.next;
+    this.#next.disabled = !next;
+    byId("stale-pager").hidden = this.#page === 1 && !next;
     setText(byId("stale-page"), `Page ${count(this.#page)}`);
   }
 
@@ -79,7 +88,7 @@ function update(row, entry, now) {
   const [guest, path, kind, since, cause] = row.cells;
   setText(guest, entry.guest);
   setText(path, entry.path || "/");
-  setText(kind, kinds[entry.kind]);
+  setText(kind, kinds[word(entry.kind, "ENTRY_KIND_")]);
   const time = since.firstChild;
   time.dateTime = entry.since;
   time.title = new Date(entry.since).toLocaleString("en");
@@ -93,13 +102,19 @@ function who({ operation, actor }) {
     return "No longer known";
   }
 
-  switch (actor.kind) {
-    case "guest": return actor.name;
-    case "host": return actor.pid ? `${actor.name || "a program"} (host, pid ${actor.pid})` : "A program of the host";
-    case "administration": return actor.name ? `Administration (${actor.name})` : "Administration";
-    case "daemon": return actor.name ? `The daemon: ${actor.name}` : "The daemon";
-    default: return "Not told by the kernel";
+  if (actor?.guest !== undefined) {
+    return actor.guest;
   }
+
+  if (actor?.host !== undefined) {
+    return actor.host.pid ? `${actor.host.command || "a program"} (host, pid ${actor.host.pid})` : "A program of the host";
+  }
+
+  if (actor?.admin !== undefined) {
+    return actor.admin ? `Administration (${actor.admin})` : "Administration";
+  }
+
+  return actor?.daemon === undefined ? "Not told by the kernel" : actor.daemon ? `The daemon: ${actor.daemon}` : "The daemon";
 }
 
 function what({ cause, falseSharing }) {

@@ -1,0 +1,88 @@
+using Coherency.Core.Attaching;
+using Coherency.Core.Linux;
+using Coherency.Daemon.Configuration;
+using Coherency.Host.Passthrough;
+using Coherency.Host.Server;
+
+namespace Coherency.Daemon.Attaching;
+
+/// <summary>What a keeper asked for, in the words of a configuration.</summary>
+internal sealed record RequestedGuest(ShareConfiguration Share, GuestConfiguration Guest, bool OffersConfiguration)
+{
+    /// <summary>A name becomes part of a file's.</summary>
+    private const int NameCharactersMax = 128;
+
+    /// <param name="directoryFd">The shared directory.</param>
+    /// <param name="tableDir">Where the guest's version table may be; null when it gets none.</param>
+    /// <exception cref="UsageException">It cannot be done.</exception>
+    public static RequestedGuest Read(AttachRequest request, int directoryFd, string? tableDir)
+    {
+        if (request.Name.Length is 0 or > NameCharactersMax || request.Name.StartsWith('.')
+            || request.Name.Any(c => c == '/' || char.IsControl(c)))
+        {
+            throw new UsageException(
+                $"'{request.Name}' cannot be a guest's name: 1 to {NameCharactersMax} characters, none a slash, are right");
+        }
+
+        CacheMode asked = Parse<CacheMode>("cache", request.Cache);
+        CacheMode cache = asked == CacheMode.Auto && tableDir is not null ? CacheMode.Coherent : asked;
+        string acl = request.PosixAcl;
+        ShareConfiguration share = new()
+        {
+            SharedDir = Find(directoryFd, request.Directory),
+            Cache = cache,
+            InodeFileHandles = Parse<InodeFileHandles>("inode-file-handles", request.InodeFileHandles),
+            Readonly = request.Readonly,
+            Writeback = request.Writeback,
+            Xattr = request.Xattr,
+            PosixAcl = acl is "auto" or "always",
+            PosixAclRequired = acl == "always",
+            HidesAcls = acl == "never" && request.Xattr,
+            TranslateUid = request.TranslateUid,
+            TranslateGid = request.TranslateGid,
+            Xattrmap = request.Xattrmap,
+            PosixLocks = request.PosixLocks,
+            Flock = request.Flock,
+            KillprivV2 = request.KillprivV2,
+            Readdirplus = request.Readdirplus,
+            AnnounceSubmounts = request.AnnounceSubmounts,
+            AllowDirectIo = request.AllowDirectIo,
+            AllowMmap = request.AllowMmap,
+            ThreadPoolSize = request.ThreadPoolSize,
+            TableDir = tableDir,
+            // virtiofsd answers ENOENT, which nobody may keep; those who attach to a table have an absence for ever in any case.
+            NegativeTimeout = 0,
+        };
+        GuestConfiguration guest = new() { Name = request.Name, Socket = request.Name, Tag = request.Tag ?? "coherencyd", Cache = cache };
+        ConfigurationFile.Check(new ServeConfiguration { Shares = [share with { Guests = [guest] }] });
+        return new RequestedGuest(share, guest, request.Tag is not null);
+    }
+
+    private static TEnum Parse<TEnum>(string what, string value)
+        where TEnum : struct, Enum =>
+        Enum.TryParse(value, ignoreCase: true, out TEnum parsed) && !char.IsAsciiDigit(value.FirstOrDefault()) && Enum.IsDefined(parsed)
+            ? parsed
+            : throw new UsageException($"{what} '{value}' is not known here");
+
+    /// <summary>Where the directory of a descriptor is for this process, which may see other mounts than the keeper.</summary>
+    private static unsafe string Find(int directoryFd, string said)
+    {
+        string? path = new FileInfo($"/proc/self/fd/{directoryFd}").LinkTarget;
+        if (path is not null)
+        {
+            fixed (byte* here = System.Text.Encoding.UTF8.GetBytes(path + '\0'), self = "\0"u8)
+            {
+                int there = Libc.Statx(directoryFd, self, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out statx asked);
+                int found = Libc.Statx(OpenFlags.AT_FDCWD, here, 0, StatFlags.STATX_BASIC_STATS, out statx present);
+                if (there == 0 && found == 0
+                    && (asked.stx_ino, asked.stx_dev_major, asked.stx_dev_minor) == (
+                        present.stx_ino, present.stx_dev_major, present.stx_dev_minor))
+                {
+                    return path;
+                }
+            }
+        }
+
+        throw new UsageException($"{said} cannot be reached from here: the daemon sees other mounts than who asks");
+    }
+}

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using Coherency.Guest.VirtualMachines;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Coherency.Tests.Vm;
+
+/// <summary>What may happen to a machine while its module's request for events is waiting at the daemon.</summary>
+[Trait("Category", "Vm")]
+[Collection(TimedTests.Name)]
+public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
+{
+    /// <summary>The module's thread is waiting for an answer.</summary>
+    private const string Parked = @"grep -q request_wait_answer /proc/$(ps | awk '/\[coherency\//{ print $1 }')/wchan";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly string _work = Directory.CreateTempSubdirectory("coherency-watched-").FullName;
+
+    private string Shared => Path.Combine(_work, "shared");
+
+    public Task InitializeAsync()
+    {
+        Directory.CreateDirectory(Shared);
+        return Task.CompletedTask;
+    }
+
+    public async Task DisposeAsync() => await HostShell.ExpectAsync($"rm -r {_work}");
+
+    [Theory]
+    [InlineData("stable")]
+    [InlineData("trixie")]
+    [InlineData("sid")]
+    public async Task A_machine_is_stopped_goes_on_and_loses_its_device(string kernel)
+    {
+        await using CoherentServer server = new(Shared, _work, ["a"]);
+        await using VirtualMachine guest = await BootAsync(server, kernel);
+        using QemuMonitor monitor = await guest.OpenMonitorAsync();
+        // Who waits for ten seconds is taken for stuck, and the kernel ends.
+        await guest.ExpectAsync(
+            "for f in hung_task_timeout_secs=10 hung_task_panic=1; do [ ! -e /proc/sys/kernel/${f%=*} ] || echo ${f#*=} " +
+            ">/proc/sys/kernel/${f%=*}; done");
+        Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
+        await WaitAsync(guest, Parked);
+
+        await monitor.AskAsync("""{"execute": "stop"}""");
+        Directory.CreateDirectory(Path.Combine(Shared, "stopped"));
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        await monitor.AskAsync("""{"execute": "cont"}""");
+        await ExpectAsync(watcher, ". CREATE,ISDIR stopped");
+        await guest.ExpectAsync("sleep 25");
+        await WaitAsync(guest, Parked);
+        Directory.CreateDirectory(Path.Combine(Shared, "later"));
+        await ExpectAsync(watcher, ". CREATE,ISDIR later");
+
+        await WaitAsync(guest, Parked);
+        // QEMU 11.1's generic device maps its shared memory once only ("VIRTIO Shared Memory mapping overlap").
+        if (kernel != "sid")
+        {
+            await guest.RebootAsync();
+            await MountAsync(guest);
+            await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
+            await WaitAsync(guest, Parked);
+        }
+
+        Stopwatch watch = Stopwatch.StartNew();
+        await monitor.AskAsync($$"""{"execute": "device_del", "arguments": {"id": "{{MachineArguments.ShareDevice}}"} }""");
+        await WaitAsync(guest, "[ -z \"$(ls /sys/bus/virtio/drivers/virtiofs | grep virtio)\" ]");
+        output.WriteLine($"{kernel}: without its device after {watch.ElapsedMilliseconds} ms");
+        Assert.Equal("", await guest.ExpectAsync(@"ps | awk '/\[coherency\//'"));
+        await guest.ExpectAsync($"killall guest-tool; umount {TwoGuests.MountPoint} && rmmod coherency");
+        guest.AssertKernelIsSound();
+    }
+
+    [Fact]
+    public async Task A_daemon_ends_although_a_guest_waits_for_events()
+    {
+        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(Shared, _work, ["a"], "coherent");
+        await using VirtualMachine guest = await BootAsync(daemon, "stable");
+        await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
+        await WaitAsync(guest, Parked);
+        Assert.Equal(0, await daemon.StopAsync());
+    }
+
+    [Fact]
+    [Trait("Category", "Soak")]
+    public async Task A_daemon_that_is_told_to_tell_nothing_does_not()
+    {
+        await using CoherentServer server = new(Shared, _work, ["a"], configure: share => share.Events = false);
+        await using VirtualMachine guest = await BootAsync(server, "stable");
+        Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
+        Directory.CreateDirectory(Path.Combine(Shared, "others"));
+        await guest.ExpectAsync($"until [ -d {TwoGuests.MountPoint}/others ]; do sleep 0.1; done; mkdir {TwoGuests.MountPoint}/own");
+        Assert.Equal([". CREATE,ISDIR own"], await watcher.TakeAsync());
+        Assert.Equal("0", await guest.ExpectAsync($"cat /sys/fs/coherency/{SharingDaemon.Tag}/subscribed"));
+        Assert.Equal("", await guest.ExpectAsync(@"ps | awk '/\[coherency\//'"));
+    }
+
+    private static Task<string> WaitAsync(VirtualMachine guest, string condition) =>
+        guest.ExpectAsync($"until {condition}; do sleep 0.1; done", 2 * Patience);
+
+    private static async Task ExpectAsync(Watcher watcher, string told)
+    {
+        DateTime end = DateTime.UtcNow + Patience;
+        List<string> events = [];
+        while (!events.Contains(told) && DateTime.UtcNow < end)
+        {
+            events.AddRange(await watcher.TakeAsync());
+        }
+
+        Assert.Contains(told, events);
+    }
+
+    private async Task<VirtualMachine> BootAsync(SharingDaemon daemon, string kernel)
+    {
+        VirtualMachineImage image = kernel switch
+        {
+            "stable" => VirtualMachineImage.Stable,
+            "trixie" => VirtualMachineImage.Trixie,
+            _ => VirtualMachineImage.Sid,
+        };
+        bool isGeneric = kernel == "sid";
+        VirtualMachine guest = await VirtualMachine.BootAsync(new VirtualMachineSettings
+        {
+            Name = "a",
+            Image = image,
+            WorkFolder = _work,
+            DaemonSocket = daemon.SocketOf("a"),
+            Tag = SharingDaemon.Tag,
+            Device = isGeneric ? FileSystemDevice.GenericVhostUser : FileSystemDevice.VhostUserFs,
+            TableFile = isGeneric ? null : daemon.SocketOf("a") + ".table",
+            MonitorSocket = Path.Combine(_work, "a.monitor"),
+            KernelOptions = "slub_debug=FZPU panic_on_warn=1",
+        });
+        await MountAsync(guest);
+        return guest;
+    }
+
+    private static Task<string> MountAsync(VirtualMachine guest) =>
+        guest.ExpectAsync($"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}");
+}
