@@ -199,7 +199,7 @@ public sealed class CoherentCache : IDisposable
                 _fuse.Forget(node, count);
             }
         }
-        catch (Exception gone) when (gone is DeviceGoneException or FuseException)
+        catch (Exception gone) when (gone is DeviceGoneException or FuseException or ObjectDisposedException)
         {
             // With the daemon, or with the session, went all that there was to give back.
         }

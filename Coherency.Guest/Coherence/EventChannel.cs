@@ -64,7 +64,7 @@ public sealed class EventChannel : IDisposable
         {
             Subscribe(on: 0, 0);
         }
-        catch (Exception gone) when (gone is DeviceGoneException or FuseException)
+        catch (Exception gone) when (gone is DeviceGoneException or FuseException or ObjectDisposedException)
         {
             // Nobody tells anything any more.
         }

@@ -19,6 +19,7 @@ public readonly record struct WaitPolicy(int SpinMicroseconds, int TimeoutMs);
 public sealed class RequestQueue
 {
     private readonly object _gate = new();
+    private readonly GuestRam _memory;
     private readonly RawVirtqueue _ring;
     private readonly VirtqueueDriver _driver;
     private readonly DeviceWatch _watch;
@@ -31,6 +32,7 @@ public sealed class RequestQueue
 
     internal RequestQueue(GuestRam memory, RawVirtqueue ring, VirtioFeatures features, QueueSettings settings)
     {
+        _memory = memory;
         _ring = ring;
         _driver = new VirtqueueDriver(ring, features, settings.StartIndex);
         _watch = new DeviceWatch(_driver, ring.Call, settings.SocketFd);
@@ -60,7 +62,24 @@ public sealed class RequestQueue
 
     /// <summary>Takes a slot, waiting for one when all are in use.</summary>
     /// <exception cref="TimeoutException">None became free in the time of <see cref="DefaultWait"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The guest was disposed.</exception>
     public RequestSlot Acquire()
+    {
+        // Until Release: the guest may be disposed meanwhile, by another thread.
+        bool isHeld = false;
+        _memory.DangerousAddRef(ref isHeld);
+        try
+        {
+            return AcquireHeld();
+        }
+        catch
+        {
+            _memory.DangerousRelease();
+            throw;
+        }
+    }
+
+    private RequestSlot AcquireHeld()
     {
         Deadline deadline = new(DefaultWait.TimeoutMs);
         lock (_gate)
@@ -87,11 +106,14 @@ public sealed class RequestQueue
             if (slot.Status == RequestSlot.State.InFlight)
             {
                 slot.Status = RequestSlot.State.Abandoned;
-                return;
             }
-
-            Free(slot);
+            else
+            {
+                Free(slot);
+            }
         }
+
+        _memory.DangerousRelease();
     }
 
     /// <summary>Adds the slot's request to the ring.</summary>
@@ -177,6 +199,7 @@ public sealed class RequestQueue
 
     /// <summary>Waits until nothing is in flight, such as forgets that nobody waits for.</summary>
     /// <exception cref="TimeoutException">Something still is.</exception>
+    /// <remarks>Not while another thread may dispose of the guest: it holds no slot.</remarks>
     public void Drain()
     {
         Deadline deadline = new(DefaultWait.TimeoutMs);

@@ -138,7 +138,10 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         }
     }
 
-    /// <summary>Closes the connection and frees rings and memory; the daemon sees a guest whose VMM has gone.</summary>
+    /// <summary>
+    /// Ends the connection and frees rings and memory; the daemon sees a guest whose VMM has gone. Other threads' requests end with
+    /// <see cref="DeviceGoneException"/>, or <see cref="ObjectDisposedException"/> when they begin later.
+    /// </summary>
     public void Dispose()
     {
         if (_disposed)
@@ -147,14 +150,17 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         }
 
         _disposed = true;
-        Connection.Dispose();
         _reply.Dispose();
-        foreach (RawVirtqueue queue in _queues)
+        if (_memory is null)
         {
-            queue.Dispose();
+            Connection.Dispose();
+            return;
         }
 
-        _memory?.Dispose();
+        // Whoever waits for a reply polls the socket: it is closed when the last of them has gone, and ended now.
+        _ = Libc.Shutdown(SocketFd, SocketFlags.SHUT_RDWR);
+        _memory.Own(Connection);
+        _memory.Dispose();
     }
 
     private static string ReadTag(in virtio_fs_config config)

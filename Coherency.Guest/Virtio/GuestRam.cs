@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Coherency.Core.Linux;
 
@@ -8,9 +9,10 @@ public readonly record struct GuestRamRegion(ulong GuestAddress, ulong UserAddre
 
 /// <summary>
 /// The memory of a user-space guest: a memory file that the daemon maps too. Rings and buffers are allocated from it and live
-/// until the whole is disposed; pages that nobody touches cost nothing.
+/// until the whole is disposed and no request of another thread uses it any more (<see cref="SafeHandle.DangerousAddRef"/>);
+/// pages that nobody touches cost nothing.
 /// </summary>
-public sealed unsafe class GuestRam : IDisposable
+public sealed unsafe class GuestRam : SafeHandle
 {
     /// <summary>Guest-physical address of the first byte. Not 0, so that a forgotten address is an invalid one.</summary>
     public const ulong BaseAddress = 0x4000_0000;
@@ -18,19 +20,25 @@ public sealed unsafe class GuestRam : IDisposable
     private const int PageBytes = 4096;
 
     private readonly Lock _allocation = new();
-    // SAFETY: Bytes of a file that has them are mapped here until Dispose. Allocate compares with Bytes before it hands
-    // out; who disposes has ended all that use what was handed out (VirtioFsGuest).
+    private readonly List<IDisposable> _owned = [];
+    // SAFETY: Bytes of a file that has them are mapped here until ReleaseHandle. Allocate compares with Bytes before it
+    // hands out; who uses what was handed out on another thread than that which disposes has a reference (RequestQueue).
     private readonly byte* _start;
     private long _used;
-    private bool _disposed;
 
     private GuestRam(int fd, byte* start, long bytes, int regionCount)
+        : base(0, ownsHandle: true)
     {
         Fd = fd;
         _start = start;
+        SetHandle((nint)start);
+        // Rings and buffers point into it and do not keep it alive: only who made it knows when it may go.
+        GC.SuppressFinalize(this);
         Bytes = bytes;
         Regions = SplitIntoRegions(bytes, regionCount);
     }
+
+    public override bool IsInvalid => handle == 0;
 
     /// <summary>The memory file; it stays this object's.</summary>
     public int Fd { get; }
@@ -79,6 +87,7 @@ public sealed unsafe class GuestRam : IDisposable
     public GuestBuffer Allocate(int bytes, int alignment = 16)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
         lock (_allocation)
         {
             long offset = (_used + alignment - 1) & -alignment;
@@ -117,14 +126,23 @@ public sealed unsafe class GuestRam : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Disposes of that too, when the memory goes: who waits for a request polls its descriptors.</summary>
+    public void Own(IDisposable user)
     {
-        if (!_disposed)
+        lock (_allocation)
         {
-            _disposed = true;
-            _ = Libc.MUnmap(_start, (nuint)Bytes);
-            _ = Libc.Close(Fd);
+            _owned.Add(user);
         }
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        foreach (IDisposable owned in _owned)
+        {
+            owned.Dispose();
+        }
+
+        return (Libc.MUnmap(_start, (nuint)Bytes) | Libc.Close(Fd)) == 0;
     }
 
     private static int CreateNameless(string folder)

@@ -33,6 +33,7 @@ public sealed unsafe class RawVirtqueue : IDisposable
             throw new ArgumentOutOfRangeException(nameof(size), size, "a ring has a power of two entries");
         }
 
+        memory.Own(this);
         Size = size;
         _mask = size - 1;
         Descriptors = memory.Allocate(size * sizeof(vring_desc), DescriptorAlignment);

@@ -113,10 +113,11 @@ public sealed class LockWaits
         {
             bool isNew = wait is null;
             errno = Note(session, node, attempt, ref wait);
-            if (isNew && errno == Errno.EAGAIN && !givesWay)
+            if (isNew && errno == Errno.EAGAIN && !GivesWay(node, wait!, attempt))
             {
                 // It is noted before it is tried, and a lock is freed before the notes are looked at (Tell): either this finds it free, or
-                // the client is told. Both take the lock of the notes in between, which orders them.
+                // the client is told. Both take the lock of the notes in between, which orders them. The same holds for whom it
+                // gives way to: he may have had the lock and freed it since the first look, when nobody was noted to be told.
                 errno = attempt.Try();
             }
         }
@@ -124,6 +125,11 @@ public sealed class LockWaits
         if (errno != Errno.EAGAIN && wait is not null)
         {
             End(session, node, wait);
+            if (errno != Errno.None)
+            {
+                // Somebody may have given way to one who has got nothing.
+                Tell(node, session);
+            }
         }
 
         return errno;
@@ -247,6 +253,14 @@ public sealed class LockWaits
             }
 
             return wait;
+        }
+    }
+
+    private bool GivesWay(NodeId node, AskedWait own, in LockAttempt attempt)
+    {
+        lock (_lock)
+        {
+            return _asked.TryGetValue(node, out AskedFile? file) && GivesWay(file, own, attempt);
         }
     }
 

@@ -30,6 +30,45 @@ public abstract class CoherencydScenarios(DaemonProgram program) : GuestScenario
         Assert.Empty(again.Files.List("/"));
     }
 
+    /// <summary>It is in the same process as what asks: memory that went under a request would take the process with it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_asks_while_the_guest_is_disposed_of_gets_an_error(bool isKilled)
+    {
+        for (int round = 0; round < 20; round++)
+        {
+            VirtioFsGuest guest = ConnectGuest(new FrontendOptions { RequestQueues = 1 });
+            using Barrier asked = new(4);
+            Task<Exception>[] askers = [.. Enumerable.Range(0, 3).Select(_ => Task.Factory.StartNew(
+                () => Record.Exception(() => AskForEver(guest, asked)), TaskCreationOptions.LongRunning))];
+            asked.SignalAndWait();
+            if (isKilled)
+            {
+                guest.Kill();
+            }
+            else
+            {
+                guest.Dispose();
+            }
+
+            foreach (Exception ended in await Task.WhenAll(askers).WaitAsync(TimeSpan.FromMinutes(1)))
+            {
+                Assert.True(ended is DeviceGoneException or ObjectDisposedException or FuseException, $"{ended}");
+            }
+        }
+
+        static void AskForEver(VirtioFsGuest guest, Barrier asked)
+        {
+            guest.Fuse.GetAttr(NodeId.Root);
+            asked.SignalAndWait();
+            while (true)
+            {
+                guest.Fuse.GetAttr(NodeId.Root);
+            }
+        }
+    }
+
     [Fact]
     public async Task A_waiting_lock_holds_up_nobody_and_comes_in_the_end()
     {
