@@ -1,7 +1,7 @@
 namespace Coherency.Fuzz;
 
 /// <summary>
-/// A part of the daemon that reads bytes which somebody else controls. Given any bytes at all it answers, or refuses with the exception
+/// A part of the daemon or of a guest that reads bytes which somebody else controls. Given any bytes at all it answers, or refuses with the exception
 /// that says so; everything else is a fault, and gets out of <see cref="Take"/>.
 /// </summary>
 public abstract class FuzzTarget : IDisposable
@@ -14,6 +14,7 @@ public abstract class FuzzTarget : IDisposable
         ["queue"] = () => new QueueTarget(),
         ["request"] = () => new RequestTarget(),
         ["vhost-user"] = () => new VhostUserTarget(),
+        ["channel"] = () => new ChannelTarget(),
         ["configuration"] = () => new ConfigurationTarget(),
     };
 

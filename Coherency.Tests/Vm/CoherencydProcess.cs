@@ -45,9 +45,11 @@ public sealed class CoherencydProcess : SharingDaemon
     /// <summary>Asks it to stop with SIGTERM and returns its exit code.</summary>
     public Task<int> StopAsync()
     {
-        ChildProcess.Run("kill", ["-TERM", $"{_process.ProcessId}"]);
+        Signal("TERM");
         return _process.WaitForExitAsync(StopTimeout);
     }
+
+    public void Signal(string name) => ChildProcess.Run("kill", [$"-{name}", $"{_process.ProcessId}"]);
 
     public override ValueTask DisposeAsync() => _process.DisposeAsync();
 }

@@ -12,13 +12,13 @@ namespace Coherency.Tests.Vm;
 [Collection(TimedTests.Name)]
 public sealed class FalseDaemonTests(ITestOutputHelper output) : IAsyncLifetime
 {
-    private const int RandomBlocks = 100;
-    private const uint Create = 0x100;
+        private const uint Create = 0x100;
     private const int MessageStart = 8;
     private const int EventBytes = 40;
     private const int LockBytes = 16;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly int RandomBlocks = Soak.Count(100, 20_000);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(Soak.Count(5, 60));
 
     private readonly string _work = Directory.CreateTempSubdirectory("coherency-false-").FullName;
 

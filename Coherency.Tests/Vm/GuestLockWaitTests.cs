@@ -61,7 +61,7 @@ public abstract class GuestLockWaitTests(CoherentGuests guests, ITestOutputHelpe
     [InlineData("flock")]
     public async Task Of_many_that_wait_in_both_guests_each_gets_it_once(string kind)
     {
-        int processes = int.Parse(Environment.GetEnvironmentVariable("COHERENCY_LOCK_WAITERS") ?? "20", CultureInfo.InvariantCulture);
+        int processes = Soak.Count(20, 500);
         await Task.WhenAll(SetPollAsync(A, 0), SetPollAsync(B, 0));
         try
         {
@@ -165,6 +165,40 @@ public abstract class GuestLockWaitTests(CoherentGuests guests, ITestOutputHelpe
         await WaitUntilAsync(() => Task.FromResult(File.Exists($"{HostFolder}/locked")));
         Assert.Equal("got", await B.ExpectAsync($"flock {Folder}/lock echo got", LongCommand));
         await host;
+    }
+
+    /// <summary>Of the guest that dies, one process has what a process of the other one waits for, and one waits.</summary>
+    [Theory]
+    [Trait("Category", "Slow")]
+    [InlineData("posix")]
+    [InlineData("ofd")]
+    [InlineData("flock")]
+    public async Task What_a_guest_had_that_dies_others_get_and_what_it_waited_for_is_left(string kind)
+    {
+        await HostShell.ExpectAsync($"touch {HostFolder}/lock {HostFolder}/other");
+        await SetPollAsync(A, 0);
+        try
+        {
+            BackgroundCommand own = await A.StartAsync($"guest-tool lock {kind} exclusive try {Folder}/other");
+            await own.WaitForOutputAsync("held");
+            await HoldAsync(B, kind);
+            await B.StartAsync($"guest-tool lock {kind} exclusive wait {Folder}/other");
+            BackgroundCommand waiter = await A.StartAsync($"guest-tool lock {kind} exclusive wait {Folder}/lock");
+            await Task.WhenAll(A.ExpectAsync(UntilWaiting(1), LongCommand), B.ExpectAsync(UntilWaiting(1), LongCommand));
+            Assert.Equal(2, _guests.Server.LockWaitsOfClients);
+
+            await B.KillAsync();
+            await waiter.WaitForOutputAsync("held");
+            await WaitUntilAsync(() => Task.FromResult(_guests.Server.LockWaitsOfClients == 0));
+            await EndAsync(waiter);
+            await EndAsync(own);
+            Assert.Equal("0", await A.ExpectAsync($"cat {Waits}"));
+        }
+        finally
+        {
+            await SetPollAsync(A, 500);
+            await _guests.EnsureReadyAsync();
+        }
     }
 
     /// <summary>Alone in one guest, and in both on files of their own; the programs are this machine's, from the share.</summary>

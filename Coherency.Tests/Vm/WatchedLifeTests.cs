@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Coherency.Guest;
+using Coherency.Guest.Files;
 using Coherency.Guest.VirtualMachines;
 using Xunit;
 using Xunit.Abstractions;
@@ -42,6 +44,8 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
             ">/proc/sys/kernel/${f%=*}; done");
         Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
         await WaitAsync(guest, Parked);
+        File.WriteAllText(Path.Combine(Shared, "lock"), "");
+        await ExpectAsync(watcher, ". CREATE lock");
 
         await monitor.AskAsync("""{"execute": "stop"}""");
         Directory.CreateDirectory(Path.Combine(Shared, "stopped"));
@@ -63,10 +67,12 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
             await WaitAsync(guest, Parked);
         }
 
+        BackgroundCommand waiter = await WaitForLockAsync(guest);
         Stopwatch watch = Stopwatch.StartNew();
         await monitor.AskAsync($$"""{"execute": "device_del", "arguments": {"id": "{{MachineArguments.ShareDevice}}"} }""");
         await WaitAsync(guest, "[ -z \"$(ls /sys/bus/virtio/drivers/virtiofs | grep virtio)\" ]");
         output.WriteLine($"{kernel}: without its device after {watch.ElapsedMilliseconds} ms");
+        Assert.NotEqual(0, (await waiter.CompletionAsync(2 * Patience)).ExitCode);
         Assert.Equal("", await guest.ExpectAsync(@"ps | awk '/\[coherency\//'"));
         await guest.ExpectAsync($"killall guest-tool; umount {TwoGuests.MountPoint} && rmmod coherency");
         guest.AssertKernelIsSound();
@@ -82,8 +88,34 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
         Assert.Equal(0, await daemon.StopAsync());
     }
 
+    /// <summary>As a debugger does, or a host that has no memory left: nothing is lost.</summary>
     [Fact]
-    [Trait("Category", "Soak")]
+    public async Task A_daemon_stands_still_and_goes_on()
+    {
+        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(Shared, _work, ["a", "b"], "coherent");
+        await using VirtualMachine guest = await BootAsync(daemon, "stable");
+        using VirtioFsGuest other = VirtioFsGuest.Connect(daemon.SocketOf("b"));
+        other.Files.CreateFile("/lock").Dispose();
+        using GuestFile holder = other.Files.Open("/lock");
+        holder.Lock();
+        Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
+        await guest.ExpectAsync("echo 0 >/sys/module/coherency/parameters/locks_poll");
+        BackgroundCommand waiter = await guest.StartAsync($"guest-tool lock posix exclusive wait {TwoGuests.MountPoint}/lock");
+        await WaitAsync(guest, $"[ $(cat /sys/fs/coherency/{SharingDaemon.Tag}/lock_waits) = 1 ]");
+        await WaitAsync(guest, Parked);
+
+        daemon.Signal("STOP");
+        Directory.CreateDirectory(Path.Combine(Shared, "meanwhile"));
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        daemon.Signal("CONT");
+        await ExpectAsync(watcher, ". CREATE,ISDIR meanwhile");
+        holder.Unlock();
+        await waiter.WaitForOutputAsync("held");
+        await waiter.TellAsync();
+        Assert.Equal(0, (await waiter.CompletionAsync(Patience)).ExitCode);
+    }
+
+    [Fact]
     public async Task A_daemon_that_is_told_to_tell_nothing_does_not()
     {
         await using CoherentServer server = new(Shared, _work, ["a"], configure: share => share.Events = false);
@@ -98,6 +130,16 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
 
     private static Task<string> WaitAsync(VirtualMachine guest, string condition) =>
         guest.ExpectAsync($"until {condition}; do sleep 0.1; done", 2 * Patience);
+
+    /// <summary>One process has a lock, and one waits for it in the module.</summary>
+    private static async Task<BackgroundCommand> WaitForLockAsync(VirtualMachine guest)
+    {
+        BackgroundCommand holder = await guest.StartAsync($"guest-tool lock posix exclusive try {TwoGuests.MountPoint}/lock");
+        await holder.WaitForOutputAsync("held");
+        BackgroundCommand waiter = await guest.StartAsync($"guest-tool lock posix exclusive wait {TwoGuests.MountPoint}/lock");
+        await WaitAsync(guest, $"[ $(cat /sys/fs/coherency/{SharingDaemon.Tag}/lock_waits) = 1 ]");
+        return waiter;
+    }
 
     private static async Task ExpectAsync(Watcher watcher, string told)
     {

@@ -167,7 +167,6 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
     /// What changes after a watch was added is told, whoever was about to change it then. With nobody subscribed before, this subscribes.
     /// </summary>
     [Theory]
-    [Trait("Category", "Soak")]
     [InlineData("host", false)]
     [InlineData("guest", false)]
     [InlineData("host", true)]
@@ -200,7 +199,6 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
     /// From the change's return, by the host or a guest in this process, to the watcher's return from read(2), in an emulated guest.
     /// </summary>
     [Theory]
-    [Trait("Category", "Soak")]
     [InlineData("host")]
     [InlineData("guest")]
     public async Task How_long_it_takes_until_a_watcher_hears(string changer)
@@ -241,7 +239,6 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
     }
 
     [Fact]
-    [Trait("Category", "Soak")]
     public async Task A_storm_is_told()
     {
         const string Limit = "/proc/sys/fs/inotify/max_queued_events";
@@ -274,7 +271,6 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
 
     /// <summary>Its own kernel tells it that it was too slow, and that costs nobody else anything.</summary>
     [Fact]
-    [Trait("Category", "Soak")]
     public async Task Who_does_not_read_is_told_that_it_missed_something()
     {
         const string Limit = "/proc/sys/fs/inotify/max_queued_events";
@@ -296,7 +292,6 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
 
     /// <summary>Without the module, that is: what these tests look for is not there by itself.</summary>
     [Fact]
-    [Trait("Category", "Soak")]
     public async Task Stock_virtiofs_tells_nothing_of_others()
     {
         await A.ExpectAsync(
