@@ -36,7 +36,7 @@ internal static class KeeperConversation
         {
             if (guest is not null)
             {
-                End(guest, server, tableDir);
+                server.Remove(guest);
             }
         }
     }
@@ -89,16 +89,6 @@ internal static class KeeperConversation
 
         // By the endpoint's thread: what waits for the end wakes, and cleans up. The keeper learns of it when all is done.
         return server.Add(asked.Share, asked.Guest, asked.OffersConfiguration, control, channel.StopReceiving);
-    }
-
-    private static void End(ServedGuest guest, GuestServer server, string? tableDir)
-    {
-        bool hasTable = guest.Table is not null;
-        server.Remove(guest);
-        if (hasTable)
-        {
-            File.Delete(TablePathOf(guest.Name, tableDir!));
-        }
     }
 
     private static string TablePathOf(string guest, string tableDir) => Path.Combine(tableDir, $"{guest}.table");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Coherency.Daemon.Commands.Sharing;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Coherency.Daemon.Commands.Sharing;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 
@@ -9,59 +10,16 @@ internal sealed class ServeCommand : Command
 {
     private const string DefaultInstance = "default";
 
-    private readonly ShareOptions _share = new();
+    private readonly GuestShareOptions _share = new();
     private readonly LoggingOptions _logging = new();
     private readonly AdminListenOptions _admin = new();
     private readonly ViewOptions _views = new();
-    private readonly Option<string[]> _guests = new("--guest", "-g")
-    {
-        Description = "A guest and the socket that its VMM connects to; repeat for each guest",
-        HelpName = "NAME=SOCKET",
-    };
-    private readonly Option<string?> _tag = new("--tag")
-    {
-        Description = "What guests mount; the directory's name when not given",
-        HelpName = "TAG",
-    };
     private readonly Option<string?> _config = new("--config")
     {
-        Description = "Several shares and guests, with every option, from a JSON file",
+        Description = "Several shares and guests, with every option, from a JSON file, or from all of a directory's files NAME.json; " +
+            "SIGHUP and 'coherencyd admin reload' read it again",
         HelpName = "FILE",
     };
-    private readonly Option<int?> _queues = new("--num-request-queues")
-    {
-        Description = "Request queues offered to each guest",
-        HelpName = "N",
-    };
-    private readonly Option<int?> _threads = new("--thread-pool-size")
-    {
-        Description = "Threads of each queue, beside its first, for requests that hold it up",
-        HelpName = "N",
-    };
-
-    private readonly Option<int?> _poll = new("--poll-us")
-    {
-        Description = "Look for the next request for up to that long before sleeping. Saves the guest an exit and a wake-up for each " +
-            "request, costs up to that much of a core each time that none comes",
-        HelpName = "MICROSECONDS",
-    };
-
-    private readonly Option<string?> _tableDir = new("--table-dir")
-    {
-        Description = "Where the guests' version tables are kept, as NAME.table; beside their sockets when not given",
-        HelpName = "DIR",
-    };
-    private readonly Option<int?> _tableSlots = new("--table-slots")
-    {
-        Description = "Slots of each version table, a power of two of 8 bytes each",
-        HelpName = "N",
-    };
-    private readonly Option<int?> _daxWindow = new("--dax-window")
-    {
-        Description = "Offer a DAX window of that many MiB beside the table (QEMU 11.1; nothing is mapped into it yet)",
-        HelpName = "MIB",
-    };
-
     private readonly Option<string[]> _mounts = new("--mount")
     {
         Description = "Mount the share on the host as well, coherent with the guests: what programs change there, guests see at once; " +
@@ -84,11 +42,7 @@ internal sealed class ServeCommand : Command
         : base("serve", "Share directories with virtual machines over vhost-user")
     {
         _share.AddTo(this);
-        foreach (Option option in (Option[])[_guests, _tag, _queues, _threads, _poll, _tableDir, _tableSlots, _daxWindow, _mounts])
-        {
-            Options.Add(option);
-        }
-
+        Options.Add(_mounts);
         _describing = [.. Options];
         Options.Add(_config);
         Options.Add(_attach);
@@ -125,34 +79,11 @@ internal sealed class ServeCommand : Command
             return new ServeConfiguration { Shares = [] };
         }
 
-        ShareConfiguration share = _share.Read(parsed);
         ServeConfiguration configuration = new()
         {
-            Shares =
-            [
-                share with
-                {
-                    Tag = parsed.GetValue(_tag),
-                    Guests = [.. (parsed.GetValue(_guests) ?? []).Select(ReadGuest)],
-                    NumRequestQueues = parsed.GetValue(_queues) ?? share.NumRequestQueues,
-                    ThreadPoolSize = parsed.GetValue(_threads) ?? share.ThreadPoolSize,
-                    PollUs = parsed.GetValue(_poll) ?? share.PollUs,
-                    Mounts = parsed.GetValue(_mounts) ?? [],
-                    TableDir = parsed.GetValue(_tableDir),
-                    TableSlots = parsed.GetValue(_tableSlots) ?? share.TableSlots,
-                    DaxWindowMib = parsed.GetValue(_daxWindow) ?? share.DaxWindowMib,
-                },
-            ],
+            Shares = [_share.Read(parsed) with { Mounts = parsed.GetValue(_mounts) ?? [] }],
         };
         ConfigurationFile.Check(configuration);
         return configuration;
-    }
-
-    private static GuestConfiguration ReadGuest(string text)
-    {
-        int separator = text.IndexOf('=', StringComparison.Ordinal);
-        return separator > 0 && separator < text.Length - 1
-            ? new GuestConfiguration { Name = text[..separator], Socket = text[(separator + 1)..] }
-            : throw new UsageException($"--guest {text}: NAME=SOCKET is right");
     }
 }

@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Net;
+using System.Runtime.InteropServices;
 using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Admin.Services;
@@ -9,11 +12,13 @@ using Coherency.Daemon.Hosting;
 using Coherency.Daemon.Hosting.Web;
 using Coherency.Daemon.Reports;
 using Coherency.Daemon.Telemetry;
+using Coherency.Host.Passthrough;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 
 namespace Coherency.Daemon.Commands;
@@ -27,6 +32,12 @@ internal static partial class ServeHost
         using AdminAddresses addresses = AdminAddresses.Of(configuration.Admin);
         await using WebApplication host = Build(
             configuration, addresses, logging, TelemetrySettings.Read(Environment.GetEnvironmentVariable));
+        using PosixSignalRegistration hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            // It may take as long as a guest's slowest request, and other signals come by the same thread.
+            _ = Task.Factory.StartNew(() => Reload(host.Services), TaskCreationOptions.LongRunning);
+        });
         try
         {
             await host.StartAsync(cancellation).ConfigureAwait(false);
@@ -58,6 +69,29 @@ internal static partial class ServeHost
         return ExitCodes.Success;
     }
 
+    /// <summary>Tells who has sent the signal by the log, and systemd as sd_notify(3) says.</summary>
+    private static void Reload(IServiceProvider services)
+    {
+        ILogger log = services.GetRequiredService<ILoggerFactory>().CreateLogger("coherencyd");
+        ISystemdNotifier? systemd = services.GetService<ISystemdNotifier>();
+        long now = Stopwatch.GetElapsedTime(0).Ticks / TimeSpan.TicksPerMicrosecond;
+        systemd?.Notify(new ServiceState(string.Create(CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={now}")));
+        try
+        {
+            (IReadOnlyList<string> added, IReadOnlyList<string> removed) = services.GetRequiredService<LiveConfiguration>().Reload();
+            string come = string.Join(", ", added), gone = string.Join(", ", removed);
+            LogReloaded(log, come, gone);
+        }
+        catch (Exception refused) when (refused is UsageException or ShareException or IOException or UnauthorizedAccessException)
+        {
+            LogNotReloaded(log, refused.Message);
+        }
+        finally
+        {
+            systemd?.Notify(ServiceState.Ready);
+        }
+    }
+
     /// <summary>
     /// Everything that <c>serve</c> runs, not started. Guests are served from the start on, before anybody can ask about them.
     /// </summary>
@@ -73,6 +107,7 @@ internal static partial class ServeHost
         builder.Services.AddSystemd();
         logging.Apply(builder.Logging);
         builder.Services.AddSingleton(services => new GuestServer(configuration, services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(services => new LiveConfiguration(configuration, services.GetRequiredService<GuestServer>()));
         builder.Services.AddHostedService<GuestService>();
         if (configuration.Attach is { } instance)
         {
@@ -126,6 +161,12 @@ internal static partial class ServeHost
 
         host.MapMetrics();
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The configuration was read again: added [{Added}], removed [{Removed}]")]
+    private static partial void LogReloaded(ILogger log, string added, string removed);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The configuration was read again: {Problem}")]
+    private static partial void LogNotReloaded(ILogger log, string problem);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: {Why}; give --admin-socket PATH to have it, or --no-admin")]
     private static partial void LogWithout(ILogger log, string why);

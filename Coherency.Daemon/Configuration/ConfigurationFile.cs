@@ -16,16 +16,52 @@ public static class ConfigurationFile
     private const int ThreadPoolSizeMax = 64;
     private const int PollMicrosecondsMax = 10_000;
 
-    /// <exception cref="UsageException">The file cannot be read or says something impossible; the message says where.</exception>
+    /// <param name="path">A file, or a directory, all of whose files NAME.json are read, in the order of their names.</param>
+    /// <exception cref="UsageException">A file cannot be read or says something impossible; the message says where.</exception>
     public static ServeConfiguration Read(string path)
+    {
+        string source = Path.GetFullPath(path);
+        ServeConfiguration configuration = Directory.Exists(source) ? ReadDirectory(source) : ReadFile(source);
+        Check(configuration);
+        return configuration with { Source = new ConfigurationSource(source, configuration) };
+    }
+
+    /// <summary>Shares are put together; of everything else, one file says it.</summary>
+    private static ServeConfiguration ReadDirectory(string path)
+    {
+        string[] files = [.. Directory.GetFiles(path, "*.json").Order(StringComparer.Ordinal)];
+        if (files.Length == 0)
+        {
+            throw new UsageException($"{path} has no file NAME.json");
+        }
+
+        ServeConfiguration[] parts = [.. files.Select(ReadFile)];
+        return new ServeConfiguration
+        {
+            Shares = [.. parts.SelectMany(part => part.Shares)],
+            Admin = Only("admin", part => part.Admin == new AdminConfiguration() ? null : part.Admin) ?? new AdminConfiguration(),
+            Dashboard = Only("dashboard", part => part.Dashboard),
+            Attach = Only("attach", part => part.Attach),
+            Metrics = Only("metrics", part => part.Metrics),
+        };
+
+        T? Only<T>(string what, Func<ServeConfiguration, T?> of)
+            where T : class
+        {
+            (T? Said, string File)[] said = [.. parts.Select(of).Zip(files).Where(one => one.First is not null)];
+            return said.Length <= 1
+                ? said.FirstOrDefault().Said
+                : throw new UsageException($"{said[0].File} and {said[1].File} both say what {what} is: only one of them may");
+        }
+    }
+
+    private static ServeConfiguration ReadFile(string path)
     {
         try
         {
             using FileStream file = File.OpenRead(path);
-            ServeConfiguration configuration = JsonSerializer.Deserialize(file, ConfigurationJson.Default.ServeConfiguration)
+            return JsonSerializer.Deserialize(file, ConfigurationJson.Default.ServeConfiguration)
                 ?? throw new UsageException($"{path} holds nothing");
-            Check(configuration);
-            return configuration;
         }
         catch (JsonException malformed)
         {
@@ -136,6 +172,10 @@ public static class ConfigurationFile
     /// <summary>What the guest may cache.</summary>
     public static CacheMode CacheOf(ShareConfiguration share, GuestConfiguration guest) => guest.Cache ?? share.Cache;
 
+    /// <summary>Somebody caches what changes beside the daemon would make stale.</summary>
+    internal static bool NeedsWatch(ShareConfiguration share) => share.Cache == CacheMode.Coherent || share.Mounts.Count > 0
+        || share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent);
+
     /// <summary>Where the guest's version table is.</summary>
     public static string TablePathOf(ShareConfiguration share, GuestConfiguration guest) =>
         Path.GetFullPath(
@@ -186,4 +226,12 @@ public static class ConfigurationFile
     AllowTrailingCommas = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(ServeConfiguration))]
-internal sealed partial class ConfigurationJson : JsonSerializerContext;
+internal sealed partial class ConfigurationJson : JsonSerializerContext
+{
+    /// <summary>For people, and without what nobody has said.</summary>
+    public static ConfigurationJson Indented => field ??= new(new JsonSerializerOptions(Default.Options)
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    });
+}

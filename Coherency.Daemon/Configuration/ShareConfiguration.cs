@@ -20,7 +20,13 @@ public sealed record ServeConfiguration
 
     /// <summary>PORT of the loopback, or ADDRESS:PORT, where a Prometheus scrapes without a certificate; none when not given.</summary>
     public string? Metrics { get; set; }
+
+    /// <summary>Where it was read from; null when the command line said everything.</summary>
+    internal ConfigurationSource? Source { get; init; }
 }
+
+/// <summary>A file or directory of configuration, and what it said, before the command line.</summary>
+internal sealed record ConfigurationSource(string Path, ServeConfiguration AsRead);
 
 /// <summary>One shared directory and its guests. Property names are those of the command line's options.</summary>
 /// <remarks>

@@ -15,13 +15,13 @@ namespace Coherency.Daemon.Hosting;
 internal sealed partial class CoherentShares(ILogger log) : IDisposable
 {
     /// <summary>
-    /// Nobody begins to look at a guest's table once the guest has gone, but an administrator's call may still be at it. None takes
-    /// nearly so long; the memory is given back after that.
+    /// Nobody begins to look at a guest's table, or at a share, once it has gone, but an administrator's call may still be at it. None
+    /// takes nearly so long; memory and descriptors are given back after that.
     /// </summary>
     private static readonly TimeSpan RetiredFor = TimeSpan.FromMinutes(1);
 
     private readonly Lock _membership = new();
-    private readonly Queue<(TableView View, long Since)> _retired = [];
+    private readonly Queue<IDisposable> _retired = [];
     private volatile TableView[] _views = [];
     private volatile ImmutableDictionary<PassthroughShare, HostWatcher> _watched = ImmutableDictionary<PassthroughShare, HostWatcher>.Empty;
     private Heartbeat? _heartbeat;
@@ -93,11 +93,20 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
 
         _heartbeat?.WaitForRound();
         view.Leave();
+        RetireLast(view);
+    }
+
+    /// <summary>Takes a share out of use whose last guest has gone.</summary>
+    public void Retire(PassthroughShare share)
+    {
+        HostWatcher? watcher = WatcherOf(share);
         lock (_membership)
         {
-            _retired.Enqueue((view, Environment.TickCount64));
-            DisposeRetired(RetiredFor);
+            _watched = _watched.Remove(share);
         }
+
+        watcher?.Dispose();
+        RetireLast(share);
     }
 
     /// <summary>Watches for changes beside the daemon that would make stale what somebody caches. Before the first session.</summary>
@@ -130,7 +139,13 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
             view.Dispose();
         }
 
-        DisposeRetired(TimeSpan.Zero);
+        lock (_membership)
+        {
+            while (_retired.TryDequeue(out IDisposable? gone))
+            {
+                gone.Dispose();
+            }
+        }
     }
 
     private void Add(TableView view)
@@ -138,15 +153,28 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
         lock (_membership)
         {
             _views = [.. _views, view];
-            DisposeRetired(RetiredFor);
         }
     }
 
-    private void DisposeRetired(TimeSpan after)
+    private void RetireLast(IDisposable gone)
     {
-        while (_retired.TryPeek(out (TableView View, long Since) first) && Environment.TickCount64 - first.Since >= after.TotalMilliseconds)
+        lock (_membership)
         {
-            _retired.Dequeue().View.Dispose();
+            _retired.Enqueue(gone);
+        }
+
+        _ = DisposeOldestLaterAsync();
+    }
+
+    private async Task DisposeOldestLaterAsync()
+    {
+        await Task.Delay(RetiredFor).ConfigureAwait(false);
+        lock (_membership)
+        {
+            if (_retired.TryDequeue(out IDisposable? gone))
+            {
+                gone.Dispose();
+            }
         }
     }
 

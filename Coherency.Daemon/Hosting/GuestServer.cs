@@ -29,6 +29,10 @@ public sealed partial class GuestServer : IDisposable
     private volatile ServedShare[] _servedShares = [];
     private volatile ServedGuest[] _guests = [];
     private bool _isDisposed;
+
+    /// <summary>Those that are being removed, and how many, and one until the server ends.</summary>
+    private readonly HashSet<ServedGuest> _leaving = [];
+    private readonly CountdownEvent _departures = new(1);
     private readonly bool _recordsHoldings;
     private readonly Interposition? _interposition;
 
@@ -66,7 +70,11 @@ public sealed partial class GuestServer : IDisposable
 
             for (int i = 0; i < groups.Length; i++)
             {
-                Open(configuration.Shares[i], groups[i]);
+                ServedShare share = Open(configuration.Shares[i], groups[i]);
+                foreach (GuestConfiguration guest in configuration.Shares[i].Guests)
+                {
+                    Listen(configuration.Shares[i], share, guest);
+                }
             }
 
             _coherent.Start();
@@ -109,16 +117,7 @@ public sealed partial class GuestServer : IDisposable
     {
         lock (_membership)
         {
-            if (_isDisposed)
-            {
-                throw new UsageException("the daemon is stopping");
-            }
-
-            if (_guests.Any(other => other.Name == guest.Name))
-            {
-                throw new UsageException($"a guest named {guest.Name} is served already: give another name (COHERENCYD_GUEST)");
-            }
-
+            RefuseServed([guest]);
             ServedShare share = FindShare(configuration) ?? Open(configuration, GroupFor(configuration));
             TableView? view = _coherent.OpenView(share.Share, configuration, guest);
             ServedGuest served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
@@ -129,8 +128,77 @@ public sealed partial class GuestServer : IDisposable
         }
     }
 
-    /// <summary>Ends what <see cref="Add"/> began, if the whole server has not ended before.</summary>
-    internal void Remove(ServedGuest guest)
+    /// <summary>Serves more guests, all of the configuration or none; their share is opened unless it is served already.</summary>
+    /// <exception cref="UsageException">It does not go together with what is served.</exception>
+    /// <exception cref="IOException">The share, a table or a socket cannot be used.</exception>
+    internal IReadOnlyList<ServedGuest> Add(ShareConfiguration configuration)
+    {
+        ConfigurationFile.Check(new ServeConfiguration { Shares = [configuration] });
+        List<ServedGuest> added = [];
+        try
+        {
+            lock (_membership)
+            {
+                RefuseServed(configuration.Guests);
+                ServedShare? share = FindShare(configuration);
+                if (share is null && configuration.Mounts.Count > 0)
+                {
+                    throw new UsageException($"{configuration.SharedDir}: a running daemon mounts nothing on the host: give no mounts");
+                }
+
+                share ??= Open(configuration, GroupFor(configuration));
+                try
+                {
+                    added.AddRange(configuration.Guests.Select(guest => Listen(configuration, share, guest)));
+                }
+                catch when (added.Count == 0)
+                {
+                    CloseIfUnused(share);
+                    throw;
+                }
+            }
+        }
+        catch
+        {
+            added.ForEach(guest => Remove(guest));
+            throw;
+        }
+
+        return added;
+    }
+
+    /// <summary>
+    /// Ends the session of a guest and what was there for it alone: its socket, its table, its share when no other guest has it.
+    /// </summary>
+    /// <returns>False when somebody else does or did, or the whole server ends.</returns>
+    internal bool Remove(ServedGuest guest)
+    {
+        lock (_membership)
+        {
+            // Its name and its socket's path are nobody else's before they are free.
+            if (_isDisposed || !_guests.Contains(guest) || !_leaving.Add(guest))
+            {
+                return false;
+            }
+
+            _departures.AddCount();
+            _endpoints = [.. _endpoints.Where(endpoint => endpoint != guest.Endpoint)];
+        }
+
+        guest.Endpoint!.Dispose();
+        Retire(guest);
+        lock (_membership)
+        {
+            _leaving.Remove(guest);
+            _guests = [.. _guests.Where(other => other != guest)];
+            CloseIfUnused(guest.Share);
+        }
+
+        _departures.Signal();
+        return true;
+    }
+
+    public void Dispose()
     {
         lock (_membership)
         {
@@ -139,24 +207,11 @@ public sealed partial class GuestServer : IDisposable
                 return;
             }
 
-            _endpoints = [.. _endpoints.Where(endpoint => endpoint != guest.Endpoint)];
-            _guests = [.. _guests.Where(other => other != guest)];
-        }
-
-        guest.Endpoint!.Dispose();
-        if ((guest.Table ?? guest.Held?.View) is { } view)
-        {
-            _coherent.Retire(view);
-        }
-    }
-
-    public void Dispose()
-    {
-        lock (_membership)
-        {
             _isDisposed = true;
         }
 
+        _departures.Signal();
+        _departures.Wait();
         foreach (GuestEndpoint endpoint in _endpoints)
         {
             endpoint.Dispose();
@@ -177,6 +232,50 @@ public sealed partial class GuestServer : IDisposable
         InodeBudget.Process.Exhausted -= ReportExhausted;
     }
 
+    /// <summary>With the membership locked.</summary>
+    private void RefuseServed(IReadOnlyList<GuestConfiguration> wanted)
+    {
+        if (_isDisposed)
+        {
+            throw new UsageException("the daemon is stopping");
+        }
+
+        foreach (GuestConfiguration guest in wanted)
+        {
+            if (_guests.Any(other => other.Name == guest.Name))
+            {
+                throw new UsageException($"a guest named {guest.Name} is served already: give another name (COHERENCYD_GUEST)");
+            }
+        }
+    }
+
+    /// <summary>With the membership locked: who comes next opens it anew.</summary>
+    private void CloseIfUnused(ServedShare share)
+    {
+        if (_guests.Any(guest => guest.Share == share) || !_servedShares.Contains(share))
+        {
+            return;
+        }
+
+        _servedShares = [.. _servedShares.Where(other => other != share)];
+        _shares = [.. _shares.Where(other => other != share.Share)];
+        _coherent.Retire(share.Share);
+    }
+
+    private void Retire(ServedGuest guest)
+    {
+        if ((guest.Table ?? guest.Held?.View) is not { } view)
+        {
+            return;
+        }
+
+        _coherent.Retire(view);
+        if (guest.Table is not null)
+        {
+            File.Delete(ConfigurationFile.TablePathOf(guest.Wanted, guest.Configuration));
+        }
+    }
+
     private void ReportExhausted(string message) => LogExhausted(_log, message);
 
     /// <summary>A share of the same directory that was opened in the same way.</summary>
@@ -188,7 +287,7 @@ public sealed partial class GuestServer : IDisposable
         && present.AllowDirectIo == wanted.AllowDirectIo
         && present.Xattr == wanted.Xattr
         && present.AnnounceSubmounts == wanted.AnnounceSubmounts
-        && (share.Watcher is not null || wanted.Cache != CacheMode.Coherent));
+        && (share.Watcher is not null || !ConfigurationFile.NeedsWatch(wanted)));
 
     /// <summary>The group of those that reach files of this directory. Two cannot become one while guests work with them.</summary>
     private ShareGroup GroupFor(ShareConfiguration wanted)
@@ -213,23 +312,35 @@ public sealed partial class GuestServer : IDisposable
         };
     }
 
+    /// <summary>Opens a share, with nobody who has it yet.</summary>
     private ServedShare Open(ShareConfiguration configuration, ShareGroup group)
     {
         PassthroughShare share = new(configuration.ToPassthroughOptions() with { Log = _log }, group);
         _shares = [.. _shares, share];
-        TableView?[] views = [.. configuration.Guests.Select(guest => _coherent.OpenView(share, configuration, guest))];
-        if (_recordsHoldings || configuration.Cache == CacheMode.Coherent || views.Any(view => view is not null)
-            || configuration.Mounts.Count > 0)
+        if (_recordsHoldings || ConfigurationFile.NeedsWatch(configuration))
         {
             _coherent.Watch(share);
         }
 
         ServedShare served = new(configuration, share, _coherent.WatcherOf(share));
         _servedShares = [.. _servedShares, served];
-        foreach ((GuestConfiguration guest, TableView? view) in configuration.Guests.Zip(views))
+        return served;
+    }
+
+    private ServedGuest Listen(ShareConfiguration configuration, ServedShare share, GuestConfiguration guest)
+    {
+        TableView? view = _coherent.OpenView(share.Share, configuration, guest);
+        ServedGuest served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
+        try
         {
-            ServedGuest prepared = Prepare(served.Configuration, served, guest, view, out FuseSession session, out ILogger log);
-            Include(prepared, new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, log));
+            Include(served, new GuestEndpoint(ToGuestOptions(configuration, guest, view), session, log));
+        }
+        catch
+        {
+            // Of a whole server that does not come to start the rest is disposed of with it.
+            session.Dispose();
+            Retire(served);
+            throw;
         }
 
         return served;
@@ -263,7 +374,7 @@ public sealed partial class GuestServer : IDisposable
         ServedGuest? guest = null;
         HeldEntries? held = Record(share, configuration, view);
         session = new FuseSession(OpenFileSystem, wanted.ToSessionOptions(configuration.Cache), _lockWaits, log, view, held);
-        guest = new ServedGuest(configuration.Name, configuration.Socket, cache, share, session, view);
+        guest = new ServedGuest(wanted, configuration, cache, share, session, view);
         return guest;
 
         IFileSystem OpenFileSystem()
@@ -290,7 +401,8 @@ public sealed partial class GuestServer : IDisposable
             ClientTranslation translation = configuration.ToTranslation();
             ServedGuest? guest = null;
             FuseSession session = new(OpenFileSystem, MountView.Configure(configuration.ToSessionOptions()), _lockWaits, log);
-            guest = new ServedGuest(mountPoint, mountPoint, CacheMode.Coherent, served, session, view);
+            GuestConfiguration place = new() { Name = mountPoint, Socket = mountPoint };
+            guest = new ServedGuest(configuration, place, CacheMode.Coherent, served, session, view);
             guest.Mount = HostMount.Start(configuration.SharedDir, mountPoint, session, Math.Max(2, Environment.ProcessorCount), log, view);
             _mounts.Add(guest.Mount);
             _guests = [.. _guests, guest];

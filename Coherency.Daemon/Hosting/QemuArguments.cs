@@ -21,7 +21,7 @@ internal static class QemuArguments
         from line in Describe(share, guest)
         select line;
 
-    private static IEnumerable<string> Describe(ShareConfiguration share, GuestConfiguration guest)
+    public static IEnumerable<string> Describe(ShareConfiguration share, GuestConfiguration guest)
     {
         string tag = ConfigurationFile.TagOf(share, guest);
         int queues = guest.NumRequestQueues ?? share.NumRequestQueues;

@@ -1,3 +1,4 @@
+using Coherency.Daemon.Configuration;
 using Coherency.Host.Coherence;
 using Coherency.Host.Coherence.Changes;
 using Coherency.Host.Coherence.Holdings;
@@ -9,15 +10,21 @@ using Coherency.Host.Transports.VhostUser;
 namespace Coherency.Daemon.Hosting;
 
 /// <summary>A guest of a running daemon, or a mount of a share on the host: one of <c>Endpoint</c> and <c>Mount</c> is there.</summary>
-/// <param name="name">A mount's is the directory where it is.</param>
-public sealed class ServedGuest(string name, string address, CacheMode cache, ServedShare share, FuseSession session, ShareView? view)
+/// <param name="wanted">How its share was to be; it may have been opened for another one's wishes.</param>
+/// <param name="configuration">A mount's name and socket are the directory where it is.</param>
+public sealed class ServedGuest(
+    ShareConfiguration wanted, GuestConfiguration configuration, CacheMode cache, ServedShare share, FuseSession session, ShareView? view)
 {
     private volatile PassthroughFileSystem? _files;
 
-    public string Name { get; } = name;
+    public ShareConfiguration Wanted { get; } = wanted;
+
+    public GuestConfiguration Configuration { get; } = configuration;
+
+    public string Name => Configuration.Name;
 
     /// <summary>The socket that its VMM connects to, or the directory where it is mounted.</summary>
-    public string Address { get; } = address;
+    public string Address => Configuration.Socket;
 
     public CacheMode Cache { get; } = cache;
 

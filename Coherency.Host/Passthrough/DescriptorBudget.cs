@@ -15,7 +15,11 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
     private const int ReservedPartForRequests = 16;
     private const int ReservedForRequestsMax = 1024;
 
+    private const int PartForCaches = 4;
+    private const int ReservedForCachesMax = 16 * 1024;
+
     private int _used;
+    private int _cached;
     private int _reported;
 
     /// <summary>What the process's limit (RLIMIT_NOFILE) allows; the same for all shares.</summary>
@@ -29,10 +33,19 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
     /// <summary>What may still be taken.</summary>
     public int Available => Limit - (whole ?? this).Used;
 
-    /// <summary>What sessions may still take to keep: the rest is for requests, which give it back at once.</summary>
-    internal int AvailableToKeep => Available - Math.Min(Limit / ReservedPartForRequests, ReservedForRequestsMax);
+    /// <summary>
+    /// What sessions may still take to keep: the rest is for requests, which give it back at once, and for caches, be they full or not.
+    /// </summary>
+    internal int AvailableToKeep =>
+        Available + Cached - ReservedForCaches - Math.Min(Limit / ReservedPartForRequests, ReservedForRequestsMax);
+
+    /// <summary>Of all shares together, so that it does not matter how many there are.</summary>
+    private int ReservedForCaches => Math.Min(Limit / PartForCaches, ReservedForCachesMax);
 
     public int Used => Volatile.Read(ref _used);
+
+    /// <summary>How many of them are in caches; of a whole.</summary>
+    internal int Cached => Volatile.Read(ref (whole ?? this)._cached);
 
     /// <summary>
     /// Raised with a line for the log when the budget, or what one client may take of it, is first exceeded, and again only after a
@@ -67,6 +80,26 @@ public sealed class DescriptorBudget(int limit, DescriptorBudget? whole = null)
         {
             Volatile.Write(ref _reported, 0);
         }
+    }
+
+    /// <summary>Takes one for a cache; false when the caches of all shares have what is reserved for them.</summary>
+    internal bool TryTakeForCache()
+    {
+        DescriptorBudget all = whole ?? this;
+        if (Interlocked.Increment(ref all._cached) <= ReservedForCaches && TryTake())
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref all._cached);
+        return false;
+    }
+
+    /// <summary>Gives back what <see cref="TryTakeForCache"/> took.</summary>
+    internal void ReturnFromCache()
+    {
+        Interlocked.Decrement(ref (whole ?? this)._cached);
+        Return();
     }
 
     /// <summary>Raises <see cref="Exhausted"/> where somebody listens: one client has all that it may take.</summary>

@@ -20,10 +20,10 @@ internal sealed class DescriptorCache : IDisposable
     private readonly int _setMask;
     private readonly DescriptorBudget _budget;
 
-    /// <param name="capacity">Rounded down to a power of two; less if the budget has no quarter of it left for that.</param>
+    /// <param name="capacity">Rounded down to a power of two, and to a quarter of the budget.</param>
     public DescriptorCache(int capacity, DescriptorBudget budget)
     {
-        int affordable = Math.Max(Math.Min(capacity, budget.Available / 4), Ways);
+        int affordable = Math.Max(Math.Min(capacity, budget.Limit / 4), Ways);
         int sets = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)((affordable / Ways) + 1)) / 2;
         sets = Math.Max(sets, 1);
         _budget = budget;
@@ -31,17 +31,7 @@ internal sealed class DescriptorCache : IDisposable
         _setMask = sets - 1;
         _places = new Place[sets * Ways];
         _places.AsSpan().Fill(new Place { Fd = -1 });
-        // Taken once for all places: filling one later is never refused.
-        if (!budget.TryTake(Capacity))
-        {
-            throw new ShareException($"no file descriptors left for another share ({budget.Used} of {budget.Limit} are in use)");
-        }
     }
-
-    public int Capacity => _places.Length;
-
-    /// <summary>Descriptors that it keeps, of a moment ago.</summary>
-    public int OpenCount => _places.Count(place => place.Fd >= 0);
 
     /// <summary>Finds a descriptor and keeps it in place until <see cref="Unpin"/>; -1 if there is none.</summary>
     public int TryPin(ulong node, out int place)
@@ -58,7 +48,9 @@ internal sealed class DescriptorCache : IDisposable
     /// Takes ownership of a new descriptor and pins it, or the one that another thread brought first.
     /// </summary>
     /// <param name="isOfSubmount">It keeps the host from unmounting something.</param>
-    /// <param name="place">-1 when every place of the set is in use: the caller still owns the descriptor.</param>
+    /// <param name="place">
+    /// -1 when every place of the set is in use, or the budget allows no more: the caller still owns the descriptor.
+    /// </param>
     public int InsertPinned(ulong node, int fd, bool isOfSubmount, out int place)
     {
         int unneeded = -1;
@@ -72,6 +64,11 @@ internal sealed class DescriptorCache : IDisposable
         else
         {
             place = ChooseVictim(set);
+            if (place >= 0 && _places[place].Fd < 0 && !_budget.TryTakeForCache())
+            {
+                place = FindUnpinned(set);
+            }
+
             if (place >= 0)
             {
                 unneeded = _places[place].Fd;
@@ -107,6 +104,7 @@ internal sealed class DescriptorCache : IDisposable
         {
             fd = _places[place].Fd;
             _places[place] = new Place { Fd = -1 };
+            _budget.ReturnFromCache();
         }
 
         ExitSet(set);
@@ -119,7 +117,7 @@ internal sealed class DescriptorCache : IDisposable
         for (int place = 0; place < _places.Length; place++)
         {
             // An unlocked look, for most places are empty.
-            CloseIfOpen(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfUnused(place));
+            CloseTaken(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfUnused(place));
         }
     }
 
@@ -129,7 +127,7 @@ internal sealed class DescriptorCache : IDisposable
         for (int place = 0; place < _places.Length; place++)
         {
             // An unlocked look, for most places are empty or the root's.
-            CloseIfOpen(Volatile.Read(ref _places[place].IsOfSubmount) ? TakeIfUnused(place) : -1);
+            CloseTaken(Volatile.Read(ref _places[place].IsOfSubmount) ? TakeIfUnused(place) : -1);
         }
     }
 
@@ -142,7 +140,7 @@ internal sealed class DescriptorCache : IDisposable
         for (int place = 0; place < _places.Length; place++)
         {
             // An unlocked look, for many places are empty.
-            CloseIfOpen(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfRemoved(place));
+            CloseTaken(Volatile.Read(ref _places[place].Fd) < 0 ? -1 : TakeIfRemoved(place));
         }
     }
 
@@ -150,10 +148,8 @@ internal sealed class DescriptorCache : IDisposable
     {
         foreach (Place place in _places)
         {
-            CloseIfOpen(place.Fd);
+            CloseTaken(place.Fd);
         }
-
-        _budget.Return(Capacity);
     }
 
     private int TakeIfRemoved(int place)
@@ -228,6 +224,21 @@ internal sealed class DescriptorCache : IDisposable
         return -1;
     }
 
+    /// <summary>One to give up for another where the budget has none for an empty place; -1 if all are in use or empty.</summary>
+    private int FindUnpinned(int set)
+    {
+        int first = set * Ways;
+        for (int place = first; place < first + Ways; place++)
+        {
+            if (_places[place].Fd >= 0 && _places[place].Pins == 0)
+            {
+                return place;
+            }
+        }
+
+        return -1;
+    }
+
     /// <summary>Sets take the middle bits: the high ones pick the shard of the inode table.</summary>
     private int SetOf(ulong node) => (int)(node >> 24) & _setMask;
 
@@ -250,6 +261,15 @@ internal sealed class DescriptorCache : IDisposable
     }
 
     private void ExitSet(int set) => Volatile.Write(ref _sets[set].Locked, 0);
+
+    private void CloseTaken(int fd)
+    {
+        if (fd >= 0)
+        {
+            Libc.Close(fd);
+            _budget.ReturnFromCache();
+        }
+    }
 
     private static void CloseIfOpen(int fd)
     {

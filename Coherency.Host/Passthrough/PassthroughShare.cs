@@ -88,7 +88,7 @@ public sealed unsafe partial class PassthroughShare : IDisposable
     public int InodeCount => Inodes.Count;
 
     /// <summary>Descriptors that are open for sessions now.</summary>
-    public int DescriptorCount => Budget.Used - Idle(_cache) - (Inodes.Readable is { } readable ? Idle(readable) : 0);
+    public int DescriptorCount => Budget.Used;
 
     /// <summary>Where the shared directory is on the host now.</summary>
     internal string CurrentPath => new FileInfo($"/proc/self/fd/{_rootFd}").LinkTarget ?? Options.SharedDirectory;
@@ -438,8 +438,6 @@ public sealed unsafe partial class PassthroughShare : IDisposable
         int fd = mayTakeCached ? _cache.TryTake(inode.Node) : -1;
         return fd >= 0 ? fd : OpenByHandle(inode, PathOnly);
     }
-
-    private static int Idle(DescriptorCache cache) => cache.Capacity - cache.OpenCount;
 
     private int OpenByHandle(scoped in PinnedInode inode, int flags)
     {

@@ -36,6 +36,8 @@ public class AdminDaemon : IDisposable
     /// <summary>As clients of gRPC name it.</summary>
     public string Target => $"unix:{Socket}";
 
+    public int Id => _daemon.Id;
+
     public string Output => _daemon.Output;
 
     public string SocketOf(string guest) => Path.Combine(_folder.FullName, $"{guest}.sock");

@@ -12,7 +12,7 @@ namespace Coherency.Tests.Vm;
 [Collection(TimedTests.Name)]
 public sealed class FalseDaemonTests(ITestOutputHelper output) : IAsyncLifetime
 {
-        private const uint Create = 0x100;
+    private const uint Create = 0x100;
     private const int MessageStart = 8;
     private const int EventBytes = 40;
     private const int LockBytes = 16;

@@ -13,6 +13,7 @@ internal sealed partial class AdminService(
     DaemonState state,
     RequestHistory history,
     LogLevels levels,
+    LiveConfiguration configuration,
     DashboardAccess? dashboard = null) : AdminBase
 {
     private readonly GuestServer _server = reports.Server;

@@ -18,6 +18,8 @@ internal sealed class HealthService(GuestServer server) : HealthServiceImpl
     private const string SharePrefix = "coherency.share.";
     private const string GuestPrefix = "coherency.guest.";
 
+    private readonly HashSet<string> _known = [];
+
     public override async Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
     {
         Refresh();
@@ -42,24 +44,39 @@ internal sealed class HealthService(GuestServer server) : HealthServiceImpl
     /// <summary>Looks at everything that has a status, and tells those that watch what has changed.</summary>
     public void Refresh()
     {
-        SetStatus("", ServingStatus.Serving);
-        SetStatus(V1.Admin.Descriptor.FullName, ServingStatus.Serving);
-        foreach (ServedShare share in server.ServedShares)
+        lock (_known)
         {
-            SetStatus(SharePrefix + share.Directory, ToStatus(share.Watcher?.IsAlive ?? true));
-        }
+            HashSet<string> gone = [.. _known];
+            Set("", isServing: true);
+            Set(V1.Admin.Descriptor.FullName, isServing: true);
+            foreach (ServedShare share in server.ServedShares)
+            {
+                Set(SharePrefix + share.Directory, share.Watcher?.IsAlive ?? true);
+            }
 
-        foreach (ServedGuest guest in server.Guests)
-        {
-            SetStatus(GuestPrefix + guest.Name, ToStatus(IsServing(guest)));
+            foreach (ServedGuest guest in server.Guests)
+            {
+                Set(GuestPrefix + guest.Name, IsServing(guest));
+            }
+
+            foreach (string service in gone)
+            {
+                _known.Remove(service);
+                ClearStatus(service);
+            }
+
+            void Set(string service, bool isServing)
+            {
+                gone.Remove(service);
+                _known.Add(service);
+                SetStatus(service, isServing ? ServingStatus.Serving : ServingStatus.NotServing);
+            }
         }
     }
 
     private static bool IsServing(ServedGuest guest) => guest.Endpoint is { } endpoint
         ? endpoint.State is GuestEndpointState.Listening or GuestEndpointState.Connected
         : guest.Mount?.Unmounted.IsCompleted == false;
-
-    private static ServingStatus ToStatus(bool isServing) => isServing ? ServingStatus.Serving : ServingStatus.NotServing;
 }
 
 /// <summary>Looks at the health for all that watch it: a thousand cost no more than one while nothing happens.</summary>

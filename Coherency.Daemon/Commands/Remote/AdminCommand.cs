@@ -22,7 +22,8 @@ internal sealed class AdminCommand : Command
                 new StatusCommand(options), new TopCommand(options), new GuestsCommand(options), new TableCommand(options),
                 new StaleCommand(options),
                 new InspectCommand(options), new WatchCommand(options), new InvalidateCommand(options), new LogLevelCommand(options),
-                new DisconnectCommand(options), new DrainCommand(options), new DashboardCommand(options),
+                new DisconnectCommand(options), new DrainCommand(options), new AddCommand(options), new RemoveCommand(options),
+                new ReloadCommand(options), new ConfigurationCommand(options), new DashboardCommand(options),
             ])
         {
             Subcommands.Add(command);

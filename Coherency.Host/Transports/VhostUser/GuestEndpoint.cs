@@ -58,6 +58,9 @@ public sealed partial class GuestEndpoint : IDisposable
 
     public FuseSession Session => _session;
 
+    /// <summary>It serves one connection, which somebody has brought, and listens nowhere.</summary>
+    public bool IsGiven => _source is GivenConnection;
+
     /// <summary>What each queue has to do now; the first is that of high priority.</summary>
     public IReadOnlyList<QueueLoad> Loads { get; }
 

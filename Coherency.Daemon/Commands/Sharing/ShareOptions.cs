@@ -3,7 +3,7 @@ using Coherency.Daemon.Configuration;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 
-namespace Coherency.Daemon.Commands;
+namespace Coherency.Daemon.Commands.Sharing;
 
 /// <summary>The options that describe a share, for every command that serves one.</summary>
 internal sealed class ShareOptions
