@@ -12,7 +12,6 @@ namespace Coherency.Tests.Oracle;
 /// COHERENCY_ORACLE_FILESYSTEM (ext4, xfs, tmpfs).
 /// </summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class OracleTests(ITestOutputHelper output)
 {
     private const int CallsUnlessTold = 20_000;

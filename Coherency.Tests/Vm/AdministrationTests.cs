@@ -17,7 +17,6 @@ namespace Coherency.Tests.Vm;
 /// COHERENCY_SCREENSHOTS a directory for pictures.
 /// </summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class AdministrationTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Mount = TwoGuests.MountPoint;

@@ -72,7 +72,7 @@ public abstract class CoherentGuests(Func<VirtualMachineImage> locateImage, File
 }
 
 /// <summary>Debian 12: QEMU 7.2, Linux 6.1, the table as ivshmem memory.</summary>
-[CollectionDefinition(Collection, DisableParallelization = true)]
+[CollectionDefinition(Collection)]
 public class CoherentStableGuests() : CoherentGuests(() => VirtualMachineImage.Stable, FileSystemDevice.VhostUserFs),
     ICollectionFixture<CoherentStableGuests>
 {
@@ -80,7 +80,7 @@ public class CoherentStableGuests() : CoherentGuests(() => VirtualMachineImage.S
 }
 
 /// <summary>Linux 6.12, the table as ivshmem memory.</summary>
-[CollectionDefinition(Collection, DisableParallelization = true)]
+[CollectionDefinition(Collection)]
 public sealed class CoherentTrixieGuests() : CoherentGuests(() => VirtualMachineImage.Trixie, FileSystemDevice.VhostUserFs),
     ICollectionFixture<CoherentTrixieGuests>
 {
@@ -88,7 +88,7 @@ public sealed class CoherentTrixieGuests() : CoherentGuests(() => VirtualMachine
 }
 
 /// <summary>QEMU 11.1, Linux 7.2, the table as virtio shared memory.</summary>
-[CollectionDefinition(Collection, DisableParallelization = true)]
+[CollectionDefinition(Collection)]
 public sealed class CoherentSidGuests() : CoherentGuests(() => VirtualMachineImage.Sid, FileSystemDevice.GenericVhostUser),
     ICollectionFixture<CoherentSidGuests>
 {
@@ -109,7 +109,7 @@ public sealed class CoherentTestingGuests : CoherentStableGuests
         guest.ExpectAsync("rmmod coherency && insmod /modules/coherency-testing.ko");
 }
 
-[CollectionDefinition(Name, DisableParallelization = true)]
+[CollectionDefinition(Name)]
 public sealed class CoherentTestingCollection : ICollectionFixture<CoherentTestingGuests>
 {
     public const string Name = "coherent guests of Debian stable whose module can leave rules out";

@@ -9,7 +9,6 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>A daemon says what makes no sense, instead of telling of changes: the module passes nothing on that cannot be.</summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class FalseDaemonTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const uint Create = 0x100;

@@ -4,7 +4,7 @@ using Xunit;
 namespace Coherency.Tests.Vm;
 
 /// <summary>QEMU and kernel of this machine's own Debian.</summary>
-[CollectionDefinition(Collection, DisableParallelization = true)]
+[CollectionDefinition(Collection)]
 public sealed class StableGuests() : TwoGuests(() => VirtualMachineImage.Stable, FileSystemDevice.VhostUserFs),
     ICollectionFixture<StableGuests>
 {
@@ -12,7 +12,7 @@ public sealed class StableGuests() : TwoGuests(() => VirtualMachineImage.Stable,
 }
 
 /// <summary>The newest QEMU and kernel, attached as on the older QEMU.</summary>
-[CollectionDefinition(Collection, DisableParallelization = true)]
+[CollectionDefinition(Collection)]
 public sealed class SidGuests() : TwoGuests(() => VirtualMachineImage.Sid, FileSystemDevice.VhostUserFs),
     ICollectionFixture<SidGuests>
 {
@@ -20,7 +20,7 @@ public sealed class SidGuests() : TwoGuests(() => VirtualMachineImage.Sid, FileS
 }
 
 /// <summary>The newest QEMU's generic device, the only one there with shared-memory regions.</summary>
-[CollectionDefinition(Collection, DisableParallelization = true)]
+[CollectionDefinition(Collection)]
 public sealed class SidGenericDeviceGuests()
     : TwoGuests(() => VirtualMachineImage.Sid, FileSystemDevice.GenericVhostUser),
     ICollectionFixture<SidGenericDeviceGuests>

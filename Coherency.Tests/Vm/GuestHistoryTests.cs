@@ -10,7 +10,6 @@ namespace Coherency.Tests.Vm;
 /// COHERENCY_VM_HISTORY_OPERATIONS says, from the seed of COHERENCY_HISTORY_SEED.
 /// </summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class GuestHistoryTests(ITestOutputHelper output) : IDisposable
 {
     private const string MountPoint = "/mnt";

@@ -5,7 +5,6 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>The module in a guest that has no version table, or another one's: it refuses, or mounts as virtiofs would.</summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class MissingTableTests : IDisposable
 {
     private const string Mount = $"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}";

@@ -6,7 +6,6 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>Opening files in a guest with the module, when the administrator has said something about it.</summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class OpeningOptionsTests : IAsyncLifetime
 {
     private const string File = TwoGuests.MountPoint + "/file";

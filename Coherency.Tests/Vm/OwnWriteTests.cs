@@ -10,7 +10,6 @@ namespace Coherency.Tests.Vm;
 /// and reads them in again on another queue: from before the write, which it must not believe afterwards.
 /// </summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class OwnWriteTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string File = TwoGuests.MountPoint + "/file";

@@ -6,7 +6,6 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>A running guest gets more memory, uses it for the share's data, and gives it back.</summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class PluggedMemoryTests : IDisposable
 {
     private const string Share = TwoGuests.MountPoint;

@@ -68,21 +68,21 @@ public abstract class ProgramGuests(Func<VirtualMachineImage> locateImage, FileS
     }
 }
 
-[CollectionDefinition(Name, DisableParallelization = true)]
+[CollectionDefinition(Name)]
 public sealed class StableProgramGuests()
     : ProgramGuests(() => VirtualMachineImage.Stable, FileSystemDevice.VhostUserFs), ICollectionFixture<StableProgramGuests>
 {
     public const string Name = "guests of Debian stable with programs";
 }
 
-[CollectionDefinition(Name, DisableParallelization = true)]
+[CollectionDefinition(Name)]
 public sealed class TrixieProgramGuests()
     : ProgramGuests(() => VirtualMachineImage.Trixie, FileSystemDevice.VhostUserFs), ICollectionFixture<TrixieProgramGuests>
 {
     public const string Name = "guests of Debian trixie with programs";
 }
 
-[CollectionDefinition(Name, DisableParallelization = true)]
+[CollectionDefinition(Name)]
 public sealed class SidProgramGuests()
     : ProgramGuests(() => VirtualMachineImage.Sid, FileSystemDevice.GenericVhostUser), ICollectionFixture<SidProgramGuests>
 {

@@ -9,7 +9,6 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>What may happen to a machine while its module's request for events is waiting at the daemon.</summary>
 [Trait("Category", "Vm")]
-[Collection(TimedTests.Name)]
 public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
 {
     /// <summary>The module's thread is waiting for an answer.</summary>
