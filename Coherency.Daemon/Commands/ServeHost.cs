@@ -59,7 +59,7 @@ internal static partial class ServeHost
             LogListening(log, addresses);
         }
 
-        foreach (string line in QemuArguments.Describe(configuration))
+        foreach (string line in VmmArguments.Describe(configuration))
         {
             Console.Out.WriteLine(line);
         }

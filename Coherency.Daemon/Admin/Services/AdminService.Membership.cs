@@ -21,7 +21,7 @@ internal sealed partial class AdminService
             foreach (ServedGuest guest in _server.Add(share))
             {
                 V1.AddedGuest added = new() { Name = guest.Name };
-                added.Instructions.AddRange(QemuArguments.Describe(guest.Wanted, guest.Configuration));
+                added.Instructions.AddRange(VmmArguments.Describe(guest.Wanted, guest.Configuration));
                 response.Guests.Add(added);
             }
 

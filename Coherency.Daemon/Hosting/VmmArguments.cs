@@ -4,8 +4,8 @@ using Coherency.Host.Server;
 
 namespace Coherency.Daemon.Hosting;
 
-/// <summary>What to add to a QEMU command line so that a guest gets its share, and its version table.</summary>
-internal static class QemuArguments
+/// <summary>What to add to a VMM's command line so that a guest gets its share, and its version table.</summary>
+internal static class VmmArguments
 {
     /// <summary>
     /// Bytes of the device's configuration space, rounded up to what QEMU reads: tag and queue count (VIRTIO 1.2, 5.11.4).
@@ -35,6 +35,7 @@ internal static class QemuArguments
         if (!isCoherent)
         {
             yield return device;
+            yield return CloudHypervisor(tag, guest.Socket, queues);
             yield break;
         }
 
@@ -46,5 +47,11 @@ internal static class QemuArguments
         yield return "  or, from QEMU 11.1 on, instead of the last three lines, with the table in the device itself:";
         yield return $"  -device vhost-user-test-device-pci,chardev=fs-{guest.Name},virtio-id={VirtioIdFs},num_vqs={1 + queues}," +
                 $"config_size={ConfigBytes}";
+        yield return CloudHypervisor(tag, guest.Socket, queues) +
+            $" --ivshmem path={ConfigurationFile.TablePathOf(share, guest)},size={bytes}";
     }
+
+    private static string CloudHypervisor(string tag, string socket, int queues) =>
+        $"  or to Cloud Hypervisor: --memory size=SIZE,shared=on --fs tag={tag},socket={Path.GetFullPath(socket)},num_queues={queues}," +
+        "queue_size=1024";
 }
