@@ -1,8 +1,8 @@
 namespace Coherency.Fuzz;
 
 /// <summary>
-/// A part of the daemon or of a guest that reads bytes which somebody else controls. Given any bytes at all it answers, or refuses with the exception
-/// that says so; everything else is a fault, and gets out of <see cref="Take"/>.
+/// A part of the daemon or of a guest that reads bytes which somebody else controls. Given any bytes at all it answers, or refuses with
+/// the exception that says so; everything else is a fault, and gets out of <see cref="Take"/>.
 /// </summary>
 public abstract class FuzzTarget : IDisposable
 {

@@ -14,6 +14,9 @@ public sealed class LockWaits
     /// <summary>More that one client has asked for is a guest that wants memory, not locks.</summary>
     internal const int AskedMax = 16384;
 
+    /// <summary>The same for one owner of record locks, whose waits are walked. A process waits with each thread once.</summary>
+    internal const int AskedOfOwnerMax = 1024;
+
     /// <summary>Lock owners that are followed to find a deadlock: what it costs one who wants to make the daemon search.</summary>
     private const int OwnersFollowedMax = 64;
 
@@ -36,7 +39,7 @@ public sealed class LockWaits
     /// <summary>Of record locks that belong to processes, by who wants them.</summary>
     private readonly Dictionary<LockOwner, List<LockAttempt>> _byOwner = [];
     private readonly Dictionary<NodeId, AskedFile> _asked = [];
-    private readonly Dictionary<FuseSession, int> _askedOf = [];
+    private readonly Dictionary<FuseSession, LinkedList<AskedWait>> _askedOf = [];
     private volatile RetryQueue[] _queues = [];
     private volatile int _askedCount;
 
@@ -124,7 +127,7 @@ public sealed class LockWaits
 
         if (errno != Errno.EAGAIN && wait is not null)
         {
-            End(session, node, wait);
+            End(wait);
             if (errno != Errno.None)
             {
                 // Somebody may have given way to one who has got nothing.
@@ -146,7 +149,7 @@ public sealed class LockWaits
 
         if (wait is not null)
         {
-            End(session, node, wait);
+            End(wait);
             // Somebody may have given way to it.
             Tell(node, null);
         }
@@ -158,19 +161,11 @@ public sealed class LockWaits
         List<NodeId> left = [];
         lock (_lock)
         {
-            if (!_askedOf.ContainsKey(session))
+            while (_askedOf.TryGetValue(session, out LinkedList<AskedWait>? waits))
             {
-                return;
-            }
-
-            foreach ((NodeId node, AskedFile file) in _asked)
-            {
-                foreach (AskedWait wait in file.Waits.FindAll(wait => wait.Session == session))
-                {
-                    // Removing does not disturb the enumeration of a Dictionary.
-                    Remove(session, node, wait);
-                    left.Add(node);
-                }
+                AskedWait wait = waits.First!.Value;
+                left.Add(wait.Node);
+                Remove(wait);
             }
         }
 
@@ -269,9 +264,11 @@ public sealed class LockWaits
     {
         long now = Environment.TickCount64;
         long waited = own is null ? 0 : now - own.Since;
+        int looked = 0;
         foreach (AskedWait other in file.Waits)
         {
-            if (other == own || waited >= GiveWayMaxMs)
+            // A guest that waits for thousands of ranges does not make the others wait for all to be looked at.
+            if (other == own || waited >= GiveWayMaxMs || ++looked > WaitsFollowedMax)
             {
                 return false;
             }
@@ -312,8 +309,8 @@ public sealed class LockWaits
         added = null;
         lock (_lock)
         {
-            int count = _askedOf.GetValueOrDefault(session);
-            if (count >= AskedMax)
+            LinkedList<AskedWait> own = _askedOf.GetValueOrDefault(session) ?? new LinkedList<AskedWait>();
+            if (own.Count >= AskedMax || (CanDeadlock(attempt) && _byOwner.GetValueOrDefault(attempt.Wanting)?.Count >= AskedOfOwnerMax))
             {
                 return Errno.ENOLCK;
             }
@@ -328,50 +325,43 @@ public sealed class LockWaits
                 _asked.Add(node, file = new AskedFile());
             }
 
-            added = new AskedWait(session, attempt);
-            file.Waits.Add(added);
-            CollectionsMarshal.GetValueRefOrAddDefault(file.Clients, session, out _).Waits++;
-            _askedOf[session] = count + 1;
+            added = new AskedWait(session, node, attempt);
+            file.Add(added);
+            own.AddLast(added.InSession);
+            _askedOf[session] = own;
             _askedCount++;
             return Errno.EAGAIN;
         }
     }
 
-    private void End(FuseSession session, NodeId node, AskedWait wait)
+    private void End(AskedWait wait)
     {
         lock (_lock)
         {
-            Remove(session, node, wait);
+            Remove(wait);
         }
     }
 
     /// <summary>With the lock held; harmless when it was removed before.</summary>
-    private void Remove(FuseSession session, NodeId node, AskedWait wait)
+    private void Remove(AskedWait wait)
     {
-        if (!_asked.TryGetValue(node, out AskedFile? file) || !file.Waits.Remove(wait))
+        if (wait.InSession.List is not { } own)
         {
             return;
         }
 
-        RemoveEdge(wait.Attempt);
-        if (--CollectionsMarshal.GetValueRefOrNullRef(file.Clients, session).Waits == 0)
+        own.Remove(wait.InSession);
+        if (own.Count == 0)
         {
-            file.Clients.Remove(session);
+            _askedOf.Remove(wait.Session);
         }
 
+        RemoveEdge(wait.Attempt);
+        AskedFile file = _asked[wait.Node];
+        file.Remove(wait);
         if (file.Waits.Count == 0)
         {
-            _asked.Remove(node);
-        }
-
-        int count = _askedOf[session] - 1;
-        if (count == 0)
-        {
-            _askedOf.Remove(session);
-        }
-        else
-        {
-            _askedOf[session] = count;
+            _asked.Remove(wait.Node);
         }
 
         _askedCount--;
@@ -380,7 +370,7 @@ public sealed class LockWaits
     /// <summary>With the lock held.</summary>
     private AskedWait? Find(FuseSession session, NodeId node, LockAttempt attempt) =>
         _asked.TryGetValue(node, out AskedFile? file)
-            ? file.Waits.Find(wait => wait.Session == session && wait.Attempt == attempt) : null;
+            ? file.Find(session, attempt) : null;
 
     private static bool CanDeadlock(in LockAttempt attempt) => !attempt.IsOfOpenFile;
 
@@ -450,23 +440,84 @@ public sealed class LockWaits
     }
 
     /// <summary>A client waits for a lock, and asks again.</summary>
-    private sealed class AskedWait(FuseSession session, LockAttempt attempt)
+    private sealed class AskedWait
     {
-        public FuseSession Session { get; } = session;
+        public AskedWait(FuseSession session, NodeId node, LockAttempt attempt)
+        {
+            Session = session;
+            Node = node;
+            Attempt = attempt;
+            InSession = new LinkedListNode<AskedWait>(this);
+            InFile = new LinkedListNode<AskedWait>(this);
+        }
 
-        public LockAttempt Attempt { get; } = attempt;
+        public FuseSession Session { get; }
+
+        public NodeId Node { get; }
+
+        public LockAttempt Attempt { get; }
 
         /// <summary>As <see cref="Environment.TickCount64"/>.</summary>
         public long Since { get; } = Environment.TickCount64;
+
+        public LinkedListNode<AskedWait> InSession { get; }
+
+        public LinkedListNode<AskedWait> InFile { get; }
+
+        /// <summary>One of the same client for the same lock, noted before.</summary>
+        public AskedWait? Alike { get; set; }
     }
 
-    /// <summary>A file locks on which are waited for.</summary>
+    /// <summary>A file locks on which are waited for. Nothing here takes longer the more do.</summary>
     private sealed class AskedFile
     {
+        private readonly Dictionary<(FuseSession, LockAttempt), AskedWait> _newest = [];
+
         /// <summary>Oldest first.</summary>
-        public List<AskedWait> Waits { get; } = [];
+        public LinkedList<AskedWait> Waits { get; } = new();
 
         public Dictionary<FuseSession, AskingClient> Clients { get; } = [];
+
+        public AskedWait? Find(FuseSession session, LockAttempt attempt) => _newest.GetValueOrDefault((session, attempt));
+
+        public void Add(AskedWait wait)
+        {
+            ref AskedWait? newest = ref CollectionsMarshal.GetValueRefOrAddDefault(_newest, (wait.Session, wait.Attempt), out _);
+            wait.Alike = newest;
+            newest = wait;
+            Waits.AddLast(wait.InFile);
+            CollectionsMarshal.GetValueRefOrAddDefault(Clients, wait.Session, out _).Waits++;
+        }
+
+        public void Remove(AskedWait wait)
+        {
+            Waits.Remove(wait.InFile);
+            if (--CollectionsMarshal.GetValueRefOrNullRef(Clients, wait.Session).Waits == 0)
+            {
+                Clients.Remove(wait.Session);
+            }
+
+            ref AskedWait? newest = ref CollectionsMarshal.GetValueRefOrNullRef(_newest, (wait.Session, wait.Attempt))!;
+            if (newest == wait && wait.Alike is null)
+            {
+                _newest.Remove((wait.Session, wait.Attempt));
+            }
+            else if (newest == wait)
+            {
+                newest = wait.Alike;
+            }
+            else
+            {
+                // It is the newest but for those that were noted while this one was tried.
+                AskedWait later = newest!;
+                while (later.Alike != wait)
+                {
+                    later = later.Alike!;
+                }
+
+                later.Alike = wait.Alike;
+            }
+        }
     }
 
     private struct AskingClient

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Coherency.Core.Fuse;
 using Coherency.Core.Fuse.Abi;
 using Coherency.Core.Linux;
@@ -250,14 +251,56 @@ public sealed class AskedLockTests : IDisposable
 
         Assert.Equal(Errno.ENOLCK, b.Ask(LockWaits.AskedMax, flags: LockAskFlags.Ask | LockAskFlags.OpenFile));
         Assert.Equal(LockWaits.AskedMax, Waiting);
-        Assert.Equal(Errno.EAGAIN, Connect(2).Ask(1));
+        Client other = Connect(2);
+        Assert.Equal(Errno.EAGAIN, other.Ask(1));
         b.Guest.Dispose();
         Assert.True(SpinWait.SpinUntil(() => Waiting == 1, EventBed.Patience));
+
+        for (int i = 0; i < LockWaits.AskedOfOwnerMax; i++)
+        {
+            Assert.Equal(Errno.EAGAIN, Again(i, LockAskFlags.Ask));
+        }
+
+        Assert.Equal(Errno.ENOLCK, Again(LockWaits.AskedOfOwnerMax, LockAskFlags.Ask));
+        Assert.All([0, 1, LockWaits.AskedOfOwnerMax - 1], i => Assert.Equal(Errno.None, Again(i, LockAskFlags.Leave)));
+        Assert.Equal(1 + LockWaits.AskedOfOwnerMax - 3, Waiting);
+
+        Errno Again(int start, LockAskFlags flags) => other.Ask(7, flags, start: start, end: start);
 
         Assert.Equal(Errno.EINVAL, a.Ask(1, LockAskFlags.Ask | LockAskFlags.Again));
         Assert.Equal(Errno.EINVAL, a.Ask(1, LockAskFlags.Ask, type: LockFlags.F_UNLCK));
         Assert.Equal(Errno.EINVAL, a.Ask(1, LockAskFlags.Leave | LockAskFlags.Again));
         Assert.Equal(Errno.EINVAL, a.Ask(1, LockAskFlags.Ask, type: 3));
+    }
+
+    /// <summary>The others wait for what is done with it.</summary>
+    [Fact]
+    public void A_question_takes_no_longer_because_one_guest_waits_for_thousands_of_locks()
+    {
+        Client a = Connect(0);
+        Client b = Connect(1);
+        Assert.Equal(Errno.None, a.Ask(1));
+        Assert.Equal(Errno.EAGAIN, b.Ask(1, LockAskFlags.Ask | LockAskFlags.OpenFile, start: 0, end: 0));
+        double few = Measure();
+        for (int i = 1; i < LockWaits.AskedMax; i++)
+        {
+            Assert.Equal(Errno.EAGAIN, b.Ask((ulong)i, LockAskFlags.Ask | LockAskFlags.OpenFile, start: i, end: i));
+        }
+
+        double many = Measure();
+        // A walk of all of them made it 40 times as long.
+        Assert.True(many < 4 * few, $"{few} us, {many} us");
+
+        // Of the last one: a walk would pass all the others.
+        double Measure() => Enumerable.Range(0, 2000).Min(_ =>
+        {
+            int last = Waiting - 1;
+            long start = Stopwatch.GetTimestamp();
+            Assert.Equal(
+                Errno.EAGAIN,
+                b.Ask((ulong)(last == 0 ? 1 : last), LockAskFlags.Again | LockAskFlags.OpenFile, start: last, end: last));
+            return Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        });
     }
 
     private static Task<T> Start<T>(Func<T> work) =>
