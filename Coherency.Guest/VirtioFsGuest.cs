@@ -11,7 +11,7 @@ namespace Coherency.Guest;
 public sealed class VirtioFsGuest : IDisposable
 {
     private readonly FuseConnectionOptions _fuseOptions;
-    private bool _isKilled;
+    private bool _hasEnded;
 
     private VirtioFsGuest(VhostUserFrontend frontend, FuseConnectionOptions fuseOptions)
     {
@@ -62,19 +62,20 @@ public sealed class VirtioFsGuest : IDisposable
     /// <summary>Disconnects without a goodbye, as when the VMM is killed.</summary>
     public void Kill()
     {
-        _isKilled = true;
+        _hasEnded = true;
         Frontend.Dispose();
     }
 
-    /// <summary>Unmounts, takes the queues back, disconnects; nothing after <see cref="Kill"/>.</summary>
+    /// <summary>Unmounts, takes the queues back, disconnects; nothing when that was done, or after <see cref="Kill"/>.</summary>
     public void Dispose()
     {
         // A goodbye would be written to memory that has gone.
-        if (_isKilled)
+        if (_hasEnded)
         {
             return;
         }
 
+        _hasEnded = true;
         Connection.Dispose();
         try
         {

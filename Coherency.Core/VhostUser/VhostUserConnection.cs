@@ -18,8 +18,8 @@ public sealed unsafe class VhostUserConnection : IDisposable
     /// <summary>Bytes of payload: GET_SHMEM_CONFIG, the largest, needs 2,056.</summary>
     public const int PayloadBytesMax = 4096;
 
-    private readonly int _fd;
-    private int _disposed;
+    /// <summary>-1 when it is closed: its number may be another connection's then.</summary>
+    private int _fd;
 
     /// <summary>Takes ownership of a connected socket.</summary>
     public VhostUserConnection(int fd) => _fd = fd;
@@ -90,9 +90,10 @@ public sealed unsafe class VhostUserConnection : IDisposable
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        int fd = Interlocked.Exchange(ref _fd, -1);
+        if (fd >= 0)
         {
-            _ = Libc.Close(_fd);
+            _ = Libc.Close(fd);
         }
     }
 

@@ -118,6 +118,7 @@ public sealed partial class GuestServer : IDisposable
         lock (_membership)
         {
             RefuseServed([guest]);
+            RefuseWriteback(configuration);
             ServedShare share = FindShare(configuration) ?? Open(configuration, GroupFor(configuration));
             TableView? view = _coherent.OpenView(share.Share, configuration, guest);
             ServedGuest served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
@@ -140,6 +141,7 @@ public sealed partial class GuestServer : IDisposable
             lock (_membership)
             {
                 RefuseServed(configuration.Guests);
+                RefuseWriteback(configuration);
                 ServedShare? share = FindShare(configuration);
                 if (share is null && configuration.Mounts.Count > 0)
                 {
@@ -249,6 +251,19 @@ public sealed partial class GuestServer : IDisposable
         }
     }
 
+    /// <summary>With the membership locked: nobody can be added beside one who keeps what he wrote, whoever came first.</summary>
+    private void RefuseWriteback(ShareConfiguration wanted)
+    {
+        ShareTrees trees = ShareTrees.Of(wanted.SharedDir);
+        if (_servedShares.Where(share => wanted.Writeback || share.Configuration.Writeback)
+            .Any(share => trees.Overlaps(ShareTrees.Of(share.Directory))))
+        {
+            throw new UsageException(
+                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: {wanted.SharedDir} " +
+                "may be shared by several here");
+        }
+    }
+
     /// <summary>With the membership locked: who comes next opens it anew.</summary>
     private void CloseIfUnused(ServedShare share)
     {
@@ -295,13 +310,6 @@ public sealed partial class GuestServer : IDisposable
         ShareTrees trees = ShareTrees.Of(wanted.SharedDir);
         ServedShare[] overlapping = [.. _servedShares.Where(share => trees.Overlaps(ShareTrees.Of(share.Directory)))];
         ConfigurationFile.CheckSameFiles([.. overlapping.Select(share => share.Configuration), wanted]);
-        if (overlapping.Length > 0 && (wanted.Writeback || overlapping.Any(share => share.Configuration.Writeback)))
-        {
-            throw new UsageException(
-                $"--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: {wanted.SharedDir} " +
-                "may be shared by several here");
-        }
-
         return overlapping.Select(share => share.Share.Group).Distinct().ToArray() switch
         {
             [] => new ShareGroup(_recordsHoldings ? new ChangeLog() : null),

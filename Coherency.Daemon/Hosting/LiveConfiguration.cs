@@ -13,7 +13,7 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
 
     /// <summary>Those that the file has named; who was added otherwise is none of its.</summary>
     private readonly Dictionary<string, ServedGuest> _configured =
-        server.Guests.Where(guest => guest.Endpoint is not null).ToDictionary(guest => guest.Name);
+        server.Guests.Where(guest => guest.Endpoint is { IsGiven: false }).ToDictionary(guest => guest.Name);
 
     private ConfigurationSource? _source = started.Source;
 

@@ -27,7 +27,6 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
 
     private VhostUserFrontend(int socketFd, FrontendOptions options)
     {
-        SocketFd = socketFd;
         Options = options;
         Connection = new VhostUserConnection(socketFd);
 
@@ -43,7 +42,7 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
     public VhostUserConnection Connection { get; }
 
     /// <summary>The socket, owned by <see cref="Connection"/>.</summary>
-    public int SocketFd { get; }
+    public int SocketFd => Connection.Fd;
 
     /// <summary>What the daemon offers; set by <see cref="NegotiateProtocol"/>.</summary>
     public VirtioFeatures OfferedFeatures { get; private set; }
@@ -158,7 +157,7 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         }
 
         // Whoever waits for a reply polls the socket: it is closed when the last of them has gone, and ended now.
-        _ = Libc.Shutdown(SocketFd, SocketFlags.SHUT_RDWR);
+        Connection.Shutdown();
         _memory.Own(Connection);
         _memory.Dispose();
     }

@@ -59,6 +59,23 @@ public sealed class OverlappingSharesTests : IDisposable
             () => new GuestServer(new ServeConfiguration { Shares = shares }, NullLoggerFactory.Instance)).Message;
     }
 
+    /// <summary>It was allowed because one guest writes: a second one must not come later.</summary>
+    [Fact]
+    public void Nobody_is_added_beside_a_guest_that_keeps_what_it_wrote()
+    {
+        string directory = _work.CreateSubdirectory("shared").FullName;
+        ShareConfiguration first = Share(directory, "a", Path.Combine(_work.FullName, "a.sock")) with { Writeback = true };
+        ShareConfiguration second = Share(directory, "b", Path.Combine(_work.FullName, "b.sock")) with { Writeback = true };
+        using GuestServer server = new(new ServeConfiguration { Shares = [first] }, NullLoggerFactory.Instance);
+        foreach (bool alike in (bool[])[true, false])
+        {
+            UsageException refused = Assert.Throws<UsageException>(() => server.Add(second with { Writeback = alike }));
+            Assert.Contains("--writeback keeps what a guest wrote", refused.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(["a"], server.Guests.Select(guest => guest.Name));
+    }
+
     [Fact]
     public void Shares_that_have_nothing_in_common_tell_each_other_nothing()
     {

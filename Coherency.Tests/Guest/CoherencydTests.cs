@@ -30,13 +30,24 @@ public abstract class CoherencydScenarios(DaemonProgram program) : GuestScenario
         Assert.Empty(again.Files.List("/"));
     }
 
+    /// <summary>The number of a socket that was closed is soon another one's.</summary>
+    [Fact]
+    public void Who_was_disposed_of_has_no_descriptor_that_could_be_another_ones()
+    {
+        using VirtioFsGuest guest = ConnectGuest();
+        guest.Dispose();
+        Assert.Equal(-1, guest.Frontend.SocketFd);
+        guest.Frontend.Connection.Shutdown();
+        Assert.ThrowsAny<IOException>(guest.Frontend.Stop);
+    }
+
     /// <summary>It is in the same process as what asks: memory that went under a request would take the process with it.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Who_asks_while_the_guest_is_disposed_of_gets_an_error(bool isKilled)
     {
-        for (int round = 0; round < 20; round++)
+        for (int round = 0; round < 5; round++)
         {
             VirtioFsGuest guest = ConnectGuest(new FrontendOptions { RequestQueues = 1 });
             using Barrier asked = new(4);
