@@ -48,7 +48,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
 
         await monitor.AskAsync("""{"execute": "stop"}""");
         Directory.CreateDirectory(Path.Combine(Shared, "stopped"));
-        await Task.Delay(TimeSpan.FromSeconds(3));
+        await Task.Delay(TimeSpan.FromSeconds(Soak.Count(3, 150)));
         await monitor.AskAsync("""{"execute": "cont"}""");
         await ExpectAsync(watcher, ". CREATE,ISDIR stopped");
         await guest.ExpectAsync("sleep 25");
@@ -75,6 +75,20 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
         Assert.Equal("", await guest.ExpectAsync(@"ps | awk '/\[coherency\//'"));
         await guest.ExpectAsync($"killall guest-tool; umount {TwoGuests.MountPoint} && rmmod coherency");
         guest.AssertKernelIsSound();
+    }
+
+    /// <summary>A kernel that ends whole mounts for one request that takes too long, and a daemon that is asked to answer before.</summary>
+    [Fact]
+    [Trait("Category", "Slow")]
+    public async Task A_kernel_that_bounds_requests_ends_no_mount()
+    {
+        await using CoherentServer server = new(Shared, _work, ["a"]);
+        await using VirtualMachine guest = await BootAsync(
+            server, "sid", "echo 5 >/sys/module/coherency/parameters/events_hold; echo 15 >/proc/sys/fs/fuse/max_request_timeout");
+        Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
+        await guest.ExpectAsync("sleep 50");
+        Directory.CreateDirectory(Path.Combine(Shared, "later"));
+        await ExpectAsync(watcher, ". CREATE,ISDIR later");
     }
 
     [Fact]
@@ -152,7 +166,8 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
         Assert.Contains(told, events);
     }
 
-    private async Task<VirtualMachine> BootAsync(SharingDaemon daemon, string kernel)
+    /// <param name="prepare">A command before the mount.</param>
+    private async Task<VirtualMachine> BootAsync(SharingDaemon daemon, string kernel, string prepare = "true")
     {
         VirtualMachineImage image = kernel switch
         {
@@ -173,6 +188,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
             MonitorSocket = Path.Combine(_work, "a.monitor"),
             KernelOptions = "slub_debug=FZPU panic_on_warn=1",
         });
+        await guest.ExpectAsync(prepare);
         await MountAsync(guest);
         return guest;
     }

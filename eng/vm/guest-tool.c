@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
@@ -1178,6 +1179,44 @@ static void watch_paths(char **arguments)
     read_events(queue, print_until_end, &watch);
 }
 
+static void print_fanotify_event(const struct fanotify_event_metadata *event, const char *name)
+{
+    static const struct { unsigned long long mask; const char *name; } kinds[] = {
+        { FAN_CREATE, "CREATE" }, { FAN_DELETE, "DELETE" }, { FAN_MODIFY, "MODIFY" }, { FAN_ATTRIB, "ATTRIB" },
+        { FAN_MOVED_FROM, "MOVED_FROM" }, { FAN_MOVED_TO, "MOVED_TO" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (event->mask & kinds[i].mask)
+            printf("%s%s %s\n", kinds[i].name, event->mask & FAN_ONDIR ? ",ISDIR" : "", name);
+}
+
+// fanotify END FOLDER: prints the events of what is in FOLDER, of a group that is told handles and names, until there is one with the
+// name END. Events of one name may be put together.
+static void watch_by_fanotify(char **arguments)
+{
+    static char buffer[1 << 16] __attribute__((aligned(8)));
+    int group = (int)check(fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_REPORT_DFID_NAME, O_RDONLY));
+    check(fanotify_mark(
+        group, FAN_MARK_ADD | FAN_MARK_ONLYDIR,
+        FAN_CREATE | FAN_DELETE | FAN_MODIFY | FAN_ATTRIB | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_ONDIR | FAN_EVENT_ON_CHILD,
+        AT_FDCWD, arguments[1]));
+    printf("watching\n");
+    fflush(stdout);
+    while (true) {
+        ssize_t left = check(read(group, buffer, sizeof buffer));
+        const struct fanotify_event_metadata *event = (const void *)buffer;
+        for (; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left)) {
+            const struct fanotify_event_info_fid *info = (const void *)((const char *)event + event->metadata_len);
+            const struct file_handle *folder = (const void *)info->handle;
+            const char *name = (const char *)folder->f_handle + folder->handle_bytes;
+            if (strcmp(name, arguments[0]) == 0)
+                return;
+            print_fanotify_event(event, name);
+        }
+        fflush(stdout);
+    }
+}
+
 struct follow {
     const char *name;
     const char *acknowledged;
@@ -1362,6 +1401,7 @@ static const struct command {
     { "handle", 2, show_handle },
     { "by-handle", 2, show_by_handle },
     { "watch", 3, watch_paths },
+    { "fanotify", 2, watch_by_fanotify },
     { "follow", 4, follow_number },
     { "race-watch", 3, race_watch },
     { "as", 5, run_as },
