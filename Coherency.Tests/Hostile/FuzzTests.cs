@@ -8,7 +8,7 @@ namespace Coherency.Tests.Hostile;
 /// </summary>
 public sealed class FuzzTests(ITestOutputHelper output)
 {
-    private const int Seconds = 60;
+    private static readonly int Seconds = Soak.Count(20, 600);
 
     public static TheoryData<string> Targets => [.. FuzzTarget.All.Keys];
 
@@ -28,7 +28,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Theory]
     [Trait("Category", "Slow")]
     [MemberData(nameof(Targets))]
-    public void A_minute_of_fuzzing_finds_nothing(string target)
+    public void Fuzzing_for_a_while_finds_nothing(string target)
     {
         ChildResult result = ChildProcess.Run(Path.Combine(Repository.Root, "eng", "fuzz"), [$"{Seconds}", target]);
         output.WriteLine(result.Output);
