@@ -18,6 +18,7 @@ public static class CommandLine
             new MountCommand(),
             new DemoCommand(),
             new AdminCommand(),
+            new SchemaCommand(),
             new CompletionCommand(),
         };
         ParseResult parsed = root.Parse(args);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
+using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
 
 namespace Coherency.Daemon.Configuration;
@@ -218,10 +219,14 @@ public static class ConfigurationFile
     }
 }
 
+/// <summary>As the command line spells them; read in any case, and no numbers.</summary>
+internal sealed class NameConverter<TEnum>() : JsonStringEnumConverter<TEnum>(JsonNamingPolicy.CamelCase, allowIntegerValues: false)
+    where TEnum : struct, Enum;
+
 /// <summary>How configurations look as JSON: camel case, comments and trailing commas allowed, unknown names refused.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    UseStringEnumConverter = true,
+    Converters = [typeof(NameConverter<CacheMode>), typeof(NameConverter<InodeFileHandles>)],
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]

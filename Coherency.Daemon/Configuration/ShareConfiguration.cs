@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Coherency.Core.Versioning;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
@@ -8,6 +9,10 @@ namespace Coherency.Daemon.Configuration;
 /// <summary>The file of <c>serve --config</c>.</summary>
 public sealed record ServeConfiguration
 {
+    /// <summary>For editors; nothing is made of it.</summary>
+    [JsonPropertyName("$schema")]
+    public string? Schema { get; set; }
+
     public required IReadOnlyList<ShareConfiguration> Shares { get; init; }
 
     public AdminConfiguration Admin { get; set; } = new();

@@ -8,6 +8,7 @@ namespace Coherency.Tests.Vm;
 
 /// <summary>Programs that people let watch their files react, in guest A, to what the host and guest B do to them.</summary>
 [Trait("Category", "Slow")]
+[Trait("Category", "Vm")]
 public abstract class WatchingProgramsTests(ProgramGuests guests, ITestOutputHelper output) : GuestTest(guests)
 {
     /// <summary>Emulated, beside others, and what starts compiles itself first.</summary>
@@ -53,6 +54,7 @@ public abstract class WatchingProgramsTests(ProgramGuests guests, ITestOutputHel
     /// </summary>
     [Fact]
     [Trait("Category", "Soak")]
+    [Trait("Category", "Network")]
     public async Task A_picture_is_right_after_a_storm()
     {
         int files = Soak.Count(400, 20_000);
@@ -78,7 +80,13 @@ public abstract class WatchingProgramsTests(ProgramGuests guests, ITestOutputHel
             await AwaitPictureAsync(picture, "git checkout while stopped");
             Assert.NotEqual("0", await A.ExpectAsync($"cat /sys/fs/coherency/{SharingDaemon.Tag}/events_lost"));
 
-            await HostShell.ExpectAsync($"cd {HostFolder} && rm -rf d*");
+            string package = Path.Combine(Repository.Root, "eng/vm/watchers/package.json");
+            await HostShell.ExpectAsync(
+                $"cd {HostFolder} && cp {package} . && npm install --package-lock-only --ignore-scripts --no-audit --no-fund && " +
+                "npm ci --ignore-scripts --no-audit --no-fund --no-bin-links");
+            await AwaitPictureAsync(picture, "npm ci");
+
+            await HostShell.ExpectAsync($"cd {HostFolder} && rm -rf d* node_modules");
             await AwaitPictureAsync(picture, "rm -rf");
         }
         finally
@@ -112,7 +120,7 @@ public abstract class WatchingProgramsTests(ProgramGuests guests, ITestOutputHel
     private async Task AwaitPictureAsync(BackgroundCommand picture, string what)
     {
         string expected = await HostShell.ExpectAsync(
-            $"cd {HostFolder} && find . -path ./.git -prune -o -type f -exec md5sum {{}} + | LC_ALL=C sort | md5sum | cut -c1-32");
+            $"cd {HostFolder} && find . -path '*.git*' -prune -o -type f -exec md5sum {{}} + | LC_ALL=C sort | md5sum | cut -c1-32");
         string last = "";
         await AwaitAsync(
             picture, what, 0, said => (last = said.Split('\n').Last(line => line.Length > 0)).Contains(expected, StringComparison.Ordinal),

@@ -61,7 +61,7 @@ internal sealed partial class AdminService
         return Task.FromResult(new V1.GetConfigurationResponse { Configuration = Struct.Parser.ParseJson(json) });
     }
 
-    /// <summary>A guest of the network may see and steer what is shared, but not say what is.</summary>
+    /// <summary>A client of the network may see and steer what is shared, but not say what is.</summary>
     private static void RequireLocal(ServerCallContext context)
     {
         if (context.GetHttpContext().Connection.RemoteIpAddress is not null)
