@@ -85,6 +85,9 @@ public sealed unsafe class VersionTableWriter : IDisposable
     /// <summary>What was wrong with the table that the file held, and why it was made anew; null when nothing was.</summary>
     public string? ReplacedBecause { get; private init; }
 
+    /// <summary>There was none: nobody else has it.</summary>
+    public bool IsNew { get; private init; }
+
     public ulong Epoch => Volatile.Read(ref _epoch);
 
     /// <summary>Beginnings and ends of changes so far.</summary>
@@ -128,7 +131,7 @@ public sealed unsafe class VersionTableWriter : IDisposable
             problem = $"its header speaks of {slotCount} slots, its size of {description.SlotCount}";
         }
 
-        return new VersionTableWriter(memory, description, isNew || problem is not null) { ReplacedBecause = problem };
+        return new VersionTableWriter(memory, description, isNew || problem is not null) { ReplacedBecause = problem, IsNew = isNew };
     }
 
     /// <summary>Before the system calls of a change: from here on nobody believes what these slots govern.</summary>

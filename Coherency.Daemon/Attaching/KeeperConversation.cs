@@ -23,7 +23,8 @@ internal static class KeeperConversation
         try
         {
             guest = Begin(channel, server, tableDir);
-            channel.Send(new AttachNotice(AttachNoticeKind.Attached, guest.Table is null ? "" : TablePathOf(guest.Name, tableDir!)));
+            string table = guest.Table is null ? "" : ConfigurationFile.TablePathOf(guest.Wanted, guest.Configuration);
+            channel.Send(new AttachNotice(AttachNoticeKind.Attached, table));
             channel.WaitForEnd();
         }
         catch (Exception refused) when (
@@ -90,6 +91,4 @@ internal static class KeeperConversation
         // By the endpoint's thread: what waits for the end wakes, and cleans up. The keeper learns of it when all is done.
         return server.Add(asked.Share, asked.Guest, asked.OffersConfiguration, control, channel.StopReceiving);
     }
-
-    private static string TablePathOf(string guest, string tableDir) => Path.Combine(tableDir, $"{guest}.table");
 }

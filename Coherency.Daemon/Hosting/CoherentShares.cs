@@ -86,6 +86,19 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     /// <summary>Takes the view of a guest that has gone out of use; its table moves no more.</summary>
     public void Retire(TableView view)
     {
+        Withdraw(view);
+        RetireLast(view);
+    }
+
+    /// <summary>The same for a guest that has never come: nobody has seen it, and its table can be opened again at once.</summary>
+    public void Discard(TableView view)
+    {
+        Withdraw(view);
+        view.Dispose();
+    }
+
+    private void Withdraw(TableView view)
+    {
         lock (_membership)
         {
             _views = [.. _views.Where(other => other != view)];
@@ -93,7 +106,6 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
 
         _heartbeat?.WaitForRound();
         view.Leave();
-        RetireLast(view);
     }
 
     /// <summary>Takes a share out of use whose last guest has gone.</summary>

@@ -151,7 +151,10 @@ public sealed partial class GuestServer : IDisposable
                 share ??= Open(configuration, GroupFor(configuration));
                 try
                 {
-                    added.AddRange(configuration.Guests.Select(guest => Listen(configuration, share, guest)));
+                    foreach (GuestConfiguration guest in configuration.Guests)
+                    {
+                        added.Add(Listen(configuration, share, guest));
+                    }
                 }
                 catch when (added.Count == 0)
                 {
@@ -187,16 +190,23 @@ public sealed partial class GuestServer : IDisposable
             _endpoints = [.. _endpoints.Where(endpoint => endpoint != guest.Endpoint)];
         }
 
-        guest.Endpoint!.Dispose();
-        Retire(guest);
-        lock (_membership)
+        try
         {
-            _leaving.Remove(guest);
-            _guests = [.. _guests.Where(other => other != guest)];
-            CloseIfUnused(guest.Share);
+            guest.Endpoint!.Dispose();
+            Retire(guest);
+        }
+        finally
+        {
+            lock (_membership)
+            {
+                _leaving.Remove(guest);
+                _guests = [.. _guests.Where(other => other != guest)];
+                CloseIfUnused(guest.Share);
+            }
+
+            _departures.Signal();
         }
 
-        _departures.Signal();
         return true;
     }
 
@@ -246,7 +256,8 @@ public sealed partial class GuestServer : IDisposable
         {
             if (_guests.Any(other => other.Name == guest.Name))
             {
-                throw new UsageException($"a guest named {guest.Name} is served already: give another name (COHERENCYD_GUEST)");
+                throw new UsageException(
+                    $"a guest named {guest.Name} is served already: give another name (of a coherencyd-virtiofsd: COHERENCYD_GUEST)");
             }
         }
     }
@@ -279,17 +290,34 @@ public sealed partial class GuestServer : IDisposable
 
     private void Retire(ServedGuest guest)
     {
-        if ((guest.Table ?? guest.Held?.View) is not { } view)
+        if ((guest.Table ?? guest.Held?.View) is { } view)
         {
-            return;
+            _coherent.Retire(view);
         }
 
-        _coherent.Retire(view);
         if (guest.Table is not null)
         {
-            File.Delete(ConfigurationFile.TablePathOf(guest.Wanted, guest.Configuration));
+            DeleteTable(guest);
         }
     }
+
+    /// <summary>The guest has never come. A table that was there before it, some machine may have mapped.</summary>
+    private void Discard(ServedGuest guest)
+    {
+        guest.Session.Dispose();
+        if ((guest.Table ?? guest.Held?.View) is { } view)
+        {
+            _coherent.Discard(view);
+        }
+
+        if (guest.Table?.Table.IsNew == true)
+        {
+            DeleteTable(guest);
+        }
+    }
+
+    private static void DeleteTable(ServedGuest guest) =>
+        File.Delete(ConfigurationFile.TablePathOf(guest.Wanted, guest.Configuration));
 
     private void ReportExhausted(string message) => LogExhausted(_log, message);
 
@@ -345,9 +373,7 @@ public sealed partial class GuestServer : IDisposable
         }
         catch
         {
-            // Of a whole server that does not come to start the rest is disposed of with it.
-            session.Dispose();
-            Retire(served);
+            Discard(served);
             throw;
         }
 

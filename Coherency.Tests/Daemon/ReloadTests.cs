@@ -90,6 +90,29 @@ public sealed class ReloadTests : IDisposable
         Assert.Contains("2 guests have the name a", twice.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Of an earlier daemon; a machine may have it mapped.</summary>
+    [Fact]
+    public void Who_cannot_be_added_leaves_the_table_that_was_there_and_can_be_tried_again()
+    {
+        ShareConfiguration share = ShareOf("one", ["c"]);
+        string table = SocketOf("c") + ".table";
+        new GuestServer(new ServeConfiguration { Shares = [share] }, new CollectedLog()).Dispose();
+        string before = Identify();
+        File.WriteAllText(SocketOf("c"), "in the way");
+        Assert.ThrowsAny<IOException>(() => new GuestServer(new ServeConfiguration { Shares = [share] }, new CollectedLog()));
+        Assert.Equal(before, Identify());
+        using GuestServer server = new(new ServeConfiguration { Shares = [ShareOf("two", ["a"])] }, new CollectedLog());
+        Assert.ThrowsAny<IOException>(() => server.Add(share));
+        Assert.Equal(before, Identify());
+
+        File.Delete(SocketOf("c"));
+        server.Add(share);
+        Assert.Equal(before, Identify());
+        VirtioFsGuest.Connect(SocketOf("c")).Dispose();
+
+        string Identify() => ChildProcess.Run("stat", ["-c", "%i", table]).Output;
+    }
+
     /// <summary>Random changes of the file, additions, removals and reloads, beside a set that says who must be there.</summary>
     [Theory]
     [InlineData(1)]

@@ -8,8 +8,7 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Vm;
 
 /// <summary>A daemon says what makes no sense, instead of telling of changes: the module passes nothing on that cannot be.</summary>
-[Trait("Category", "Vm")]
-public sealed class FalseDaemonTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class FalseDaemonTests(ITestOutputHelper output) : SingleGuestTest
 {
     private const uint Create = 0x100;
     private const int MessageStart = 8;
@@ -19,39 +18,15 @@ public sealed class FalseDaemonTests(ITestOutputHelper output) : IAsyncLifetime
     private static readonly int RandomBlocks = Soak.Count(100, 20_000);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(Soak.Count(5, 60));
 
-    private readonly string _work = Directory.CreateTempSubdirectory("coherency-false-").FullName;
-
-    private string Shared => Path.Combine(_work, "shared");
-
-    public Task InitializeAsync()
-    {
-        Directory.CreateDirectory(Shared);
-        return Task.CompletedTask;
-    }
-
-    public async Task DisposeAsync() => await HostShell.ExpectAsync($"rm -r {_work}");
-
     [Theory]
     [InlineData("stable")]
     [InlineData("sid")]
     public async Task What_cannot_be_is_not_passed_on(string kernel)
     {
-        bool isSid = kernel == "sid";
-        await using CoherentServer server = new(Shared, _work, ["a"], configure: share => share.Events = false);
+        await using CoherentServer server = new(Shared, Work, ["a"], configure: share => share.Events = false);
         FalseChannel channel = new();
         server.Gate.Channel = channel;
-        await using VirtualMachine guest = await VirtualMachine.BootAsync(new VirtualMachineSettings
-        {
-            Name = "a",
-            Image = isSid ? VirtualMachineImage.Sid : VirtualMachineImage.Stable,
-            WorkFolder = _work,
-            DaemonSocket = server.SocketOf("a"),
-            Tag = SharingDaemon.Tag,
-            Device = isSid ? FileSystemDevice.GenericVhostUser : FileSystemDevice.VhostUserFs,
-            TableFile = isSid ? null : server.TableOf("a"),
-            KernelOptions = "slub_debug=FZPU panic_on_warn=1",
-        });
-        await guest.ExpectAsync($"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}");
+        await using VirtualMachine guest = await BootAsync(server, kernel);
         string keyDigits = await guest.ExpectAsync($"cat /sys/fs/coherency/{SharingDaemon.Tag}/root_key");
         ulong root = ulong.Parse(keyDigits, System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
         Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");

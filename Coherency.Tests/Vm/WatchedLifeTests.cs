@@ -8,25 +8,12 @@ using Xunit.Abstractions;
 namespace Coherency.Tests.Vm;
 
 /// <summary>What may happen to a machine while its module's request for events is waiting at the daemon.</summary>
-[Trait("Category", "Vm")]
-public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class WatchedLifeTests(ITestOutputHelper output) : SingleGuestTest
 {
     /// <summary>The module's thread is waiting for an answer.</summary>
     private const string Parked = @"grep -q request_wait_answer /proc/$(ps | awk '/\[coherency\//{ print $1 }')/wchan";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
-    private readonly string _work = Directory.CreateTempSubdirectory("coherency-watched-").FullName;
-
-    private string Shared => Path.Combine(_work, "shared");
-
-    public Task InitializeAsync()
-    {
-        Directory.CreateDirectory(Shared);
-        return Task.CompletedTask;
-    }
-
-    public async Task DisposeAsync() => await HostShell.ExpectAsync($"rm -r {_work}");
 
     [Theory]
     [InlineData("stable")]
@@ -34,7 +21,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
     [InlineData("sid")]
     public async Task A_machine_is_stopped_goes_on_and_loses_its_device(string kernel)
     {
-        await using CoherentServer server = new(Shared, _work, ["a"]);
+        await using CoherentServer server = new(Shared, Work, ["a"]);
         await using VirtualMachine guest = await BootAsync(server, kernel);
         using QemuMonitor monitor = await guest.OpenMonitorAsync();
         // Who waits for ten seconds is taken for stuck, and the kernel ends.
@@ -82,7 +69,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
     [Trait("Category", "Slow")]
     public async Task A_kernel_that_bounds_requests_ends_no_mount()
     {
-        await using CoherentServer server = new(Shared, _work, ["a"]);
+        await using CoherentServer server = new(Shared, Work, ["a"]);
         await using VirtualMachine guest = await BootAsync(
             server, "sid", "echo 5 >/sys/module/coherency/parameters/events_hold; echo 15 >/proc/sys/fs/fuse/max_request_timeout");
         Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
@@ -94,7 +81,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task A_daemon_ends_although_a_guest_waits_for_events()
     {
-        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(Shared, _work, ["a"], "coherent");
+        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(Shared, Work, ["a"], "coherent");
         await using VirtualMachine guest = await BootAsync(daemon, "stable");
         await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
         await WaitAsync(guest, Parked);
@@ -105,7 +92,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task A_daemon_stands_still_and_goes_on()
     {
-        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(Shared, _work, ["a", "b"], "coherent");
+        await using CoherencydProcess daemon = await CoherencydProcess.LaunchAsync(Shared, Work, ["a", "b"], "coherent");
         await using VirtualMachine guest = await BootAsync(daemon, "stable");
         using VirtioFsGuest other = VirtioFsGuest.Connect(daemon.SocketOf("b"));
         other.Files.CreateFile("/lock").Dispose();
@@ -131,7 +118,7 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task A_daemon_that_is_told_to_tell_nothing_does_not()
     {
-        await using CoherentServer server = new(Shared, _work, ["a"], configure: share => share.Events = false);
+        await using CoherentServer server = new(Shared, Work, ["a"], configure: share => share.Events = false);
         await using VirtualMachine guest = await BootAsync(server, "stable");
         Watcher watcher = await Watcher.StartAsync(guest, TwoGuests.MountPoint, ".");
         Directory.CreateDirectory(Path.Combine(Shared, "others"));
@@ -165,34 +152,4 @@ public sealed class WatchedLifeTests(ITestOutputHelper output) : IAsyncLifetime
 
         Assert.Contains(told, events);
     }
-
-    /// <param name="prepare">A command before the mount.</param>
-    private async Task<VirtualMachine> BootAsync(SharingDaemon daemon, string kernel, string prepare = "true")
-    {
-        VirtualMachineImage image = kernel switch
-        {
-            "stable" => VirtualMachineImage.Stable,
-            "trixie" => VirtualMachineImage.Trixie,
-            _ => VirtualMachineImage.Sid,
-        };
-        bool isGeneric = kernel == "sid";
-        VirtualMachine guest = await VirtualMachine.BootAsync(new VirtualMachineSettings
-        {
-            Name = "a",
-            Image = image,
-            WorkFolder = _work,
-            DaemonSocket = daemon.SocketOf("a"),
-            Tag = SharingDaemon.Tag,
-            Device = isGeneric ? FileSystemDevice.GenericVhostUser : FileSystemDevice.VhostUserFs,
-            TableFile = isGeneric ? null : daemon.SocketOf("a") + ".table",
-            MonitorSocket = Path.Combine(_work, "a.monitor"),
-            KernelOptions = "slub_debug=FZPU panic_on_warn=1",
-        });
-        await guest.ExpectAsync(prepare);
-        await MountAsync(guest);
-        return guest;
-    }
-
-    private static Task<string> MountAsync(VirtualMachine guest) =>
-        guest.ExpectAsync($"mount -t coherency {SharingDaemon.Tag} {TwoGuests.MountPoint}");
 }
