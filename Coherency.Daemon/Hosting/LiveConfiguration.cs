@@ -65,8 +65,7 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
     /// <summary>What the command line has said beside the file stays as it is.</summary>
     private static void RefuseChanges(ServeConfiguration before, ServeConfiguration wanted, ServedGuest[] present)
     {
-        List<string> problems = [.. Differences(
-                before with { Shares = [] }, wanted with { Shares = [] }, ConfigurationJson.Default.ServeConfiguration)
+        List<string> problems = [.. Differences(Beside(before), Beside(wanted), ConfigurationJson.Default.ServeConfiguration)
             .Select(name => $"{name} cannot be changed while the daemon runs")];
         foreach (ShareConfiguration share in wanted.Shares)
         {
@@ -87,6 +86,9 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
             throw new UsageException($"nothing was changed: {string.Join("; ", problems)}");
         }
     }
+
+    /// <summary>What is not a share, nor for editors.</summary>
+    private static ServeConfiguration Beside(ServeConfiguration whole) => whole with { Shares = [], Schema = null };
 
     private static ShareConfiguration WithoutGuests(ShareConfiguration share) => share with { Guests = [] };
 

@@ -90,6 +90,20 @@ public sealed class ReloadTests : IDisposable
         Assert.Contains("2 guests have the name a", twice.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_is_for_editors_may_come_and_go()
+    {
+        Write("all", ("one", ["a"]));
+        string file = Path.Combine(Conf, "all.json");
+        ServeConfiguration started = ConfigurationFile.Read(file);
+        using GuestServer server = new(started, new CollectedLog());
+        JsonNode written = JsonNode.Parse(File.ReadAllText(file))!;
+        written["$schema"] = "coherencyd.schema.json";
+        File.WriteAllText(file, written.ToJsonString());
+        (IReadOnlyList<string> added, IReadOnlyList<string> removed) = new LiveConfiguration(started, server).Reload();
+        Assert.Empty(added.Concat(removed));
+    }
+
     /// <summary>Of an earlier daemon; a machine may have it mapped.</summary>
     [Fact]
     public void Who_cannot_be_added_leaves_the_table_that_was_there_and_can_be_tried_again()
