@@ -101,6 +101,9 @@ internal sealed unsafe class VersionTableMemory : IDisposable
         }
     }
 
+    /// <summary>The file is another writer's from here on.</summary>
+    public void Unlock() => _ = Libc.Flock(Fd, LockFlags.LOCK_UN);
+
     public void Dispose()
     {
         MissingPages.Release(_guard);

@@ -112,6 +112,10 @@ public sealed unsafe class VersionTableWriter : IDisposable
         return new VersionTableWriter(memory, description, isNew: true);
     }
 
+    /// <summary>Makes the file of a table that is opened later, so that who maps it before finds the same.</summary>
+    /// <exception cref="VersionTableException">The file is somebody else's, in use, or of another size.</exception>
+    public static void Reserve(string path, int slotCount) => VersionTableMemory.OpenForWriting(path, slotCount).Dispose();
+
     /// <summary>
     /// A table in a file: a new one, or the one that an earlier daemon left there. Readers may still have that mapped:
     /// changes it never ended are ended, and nothing that was cached by it counts any more. One that is damaged is made anew,
@@ -133,6 +137,9 @@ public sealed unsafe class VersionTableWriter : IDisposable
 
         return new VersionTableWriter(memory, description, isNew || problem is not null) { ReplacedBecause = problem, IsNew = isNew };
     }
+
+    /// <summary>Lets another writer have the file from here on; this one moves nothing any more, and can still be looked at.</summary>
+    public void Release() => _memory.Unlock();
 
     /// <summary>Before the system calls of a change: from here on nobody believes what these slots govern.</summary>
     public void Begin(ReadOnlySpan<SlotKey> slots) => Add(slots, VersionTableLayout.BeginStep);

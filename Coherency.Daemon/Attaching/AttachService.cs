@@ -11,7 +11,10 @@ namespace Coherency.Daemon.Attaching;
 /// <summary>
 /// Lets keepers have their guests served by this daemon, so that all virtual machines of a host are coherent with each other.
 /// </summary>
-internal sealed unsafe partial class AttachService(string instance, GuestServer server, ILoggerFactory loggers)
+/// <param name="tables">Where those of keepers' guests are.</param>
+/// <param name="expected">Guests that have one before they come.</param>
+internal sealed unsafe partial class AttachService(
+    ExpectedTables tables, IReadOnlyList<ExpectedGuest> expected, GuestServer server, ILoggerFactory loggers)
     : IHostedService, IDisposable
 {
     private const int Backlog = 16;
@@ -32,13 +35,11 @@ internal sealed unsafe partial class AttachService(string instance, GuestServer 
     /// <exception cref="UsageException">It cannot listen.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        string folder = AttachPlace.DirectoryOf(instance)
-            ?? throw new UsageException(
-                $"--attach: XDG_RUNTIME_DIR does not say where keepers look ({AttachPlace.DirectoryVariable} names another folder)");
-        Directory.CreateDirectory(folder);
-        _path = AttachPlace.SocketIn(folder);
+        Directory.CreateDirectory(tables.Folder);
+        tables.Expect(expected);
+        _path = AttachPlace.SocketIn(tables.Folder);
         _fd = Listen(_path);
-        _thread = GuardedThread.Start("attach", () => Run(folder), fault => LogUnexpected(_log, fault));
+        _thread = GuardedThread.Start("attach", Run, fault => LogUnexpected(_log, fault));
         LogListening(_log, _path);
         return Task.CompletedTask;
     }
@@ -81,7 +82,7 @@ internal sealed unsafe partial class AttachService(string instance, GuestServer 
         _stop.Dispose();
     }
 
-    private void Run(string folder)
+    private void Run()
     {
         pollfd* fds = stackalloc pollfd[2];
         fds[0] = new pollfd { fd = _fd, events = EventFlags.POLLIN };
@@ -91,7 +92,7 @@ internal sealed unsafe partial class AttachService(string instance, GuestServer 
             int connected = fds[0].revents != 0 ? Libc.Accept(_fd) : -1;
             if (connected >= 0)
             {
-                Take(new AttachChannel(connected), folder);
+                Take(new AttachChannel(connected));
             }
             else if (fds[0].revents != 0)
             {
@@ -102,7 +103,7 @@ internal sealed unsafe partial class AttachService(string instance, GuestServer 
     }
 
     /// <summary>A keeper is trusted like the daemon's own user: it says which directory is shared.</summary>
-    private void Take(AttachChannel channel, string folder)
+    private void Take(AttachChannel channel)
     {
         int known = Libc.GetPeerCredentials(channel.Fd, out int processId, out uint uid, out _);
         if (known < 0 || (uid != 0 && uid != Libc.GetEUid()))
@@ -127,15 +128,15 @@ internal sealed unsafe partial class AttachService(string instance, GuestServer 
 
             _channels.Add(channel);
             _threads.RemoveAll(thread => !thread.IsAlive);
-            _threads.Add(GuardedThread.Start($"keeper-{processId}", () => Hold(channel, folder), fault => LogUnexpected(_log, fault)));
+            _threads.Add(GuardedThread.Start($"keeper-{processId}", () => Hold(channel), fault => LogUnexpected(_log, fault)));
         }
     }
 
-    private void Hold(AttachChannel channel, string folder)
+    private void Hold(AttachChannel channel)
     {
         try
         {
-            KeeperConversation.Hold(channel, server, folder);
+            KeeperConversation.Hold(channel, server, tables);
         }
         finally
         {

@@ -16,13 +16,13 @@ internal static class KeeperConversation
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Returns when the guest is served no more, or was refused. Blocks; on a thread of its own.</summary>
-    /// <param name="tableDir">Where guests' version tables may be; null when they get none.</param>
-    public static void Hold(AttachChannel channel, GuestServer server, string? tableDir)
+    /// <param name="tables">Of guests; null when they get none.</param>
+    public static void Hold(AttachChannel channel, GuestServer server, ExpectedTables? tables)
     {
         ServedGuest? guest = null;
         try
         {
-            guest = Begin(channel, server, tableDir);
+            guest = Begin(channel, server, tables);
             string table = guest.Table is null ? "" : ConfigurationFile.TablePathOf(guest.Wanted, guest.Configuration);
             channel.Send(new AttachNotice(AttachNoticeKind.Attached, table));
             channel.WaitForEnd();
@@ -37,12 +37,12 @@ internal static class KeeperConversation
         {
             if (guest is not null)
             {
-                server.Remove(guest);
+                server.Remove(guest, leavesTable: tables?.Find(guest.Name) is not null);
             }
         }
     }
 
-    private static ServedGuest Begin(AttachChannel channel, GuestServer server, string? tableDir)
+    private static ServedGuest Begin(AttachChannel channel, GuestServer server, ExpectedTables? tables)
     {
         Span<int> fds = stackalloc int[SocketMessages.FdCountMax];
         int fdCount = 0;
@@ -56,8 +56,8 @@ internal static class KeeperConversation
                     $"{fdCount} file descriptors came, {AttachRequest.FdCount} are right: the directory, the connection");
             }
 
-            RequestedGuest asked = RequestedGuest.Read(request, fds[AttachRequest.DirectoryFd], tableDir);
-            if (asked.Share.Writeback && tableDir is not null)
+            RequestedGuest asked = RequestedGuest.Read(request, fds[AttachRequest.DirectoryFd], tables);
+            if (asked.Share.Writeback && tables is not null)
             {
                 throw new UsageException(
                     "--writeback keeps what a guest wrote in that guest, where no version can tell the others of it: a daemon that " +

@@ -13,19 +13,13 @@ internal sealed record RequestedGuest(ShareConfiguration Share, GuestConfigurati
     private const int NameCharactersMax = 128;
 
     /// <param name="directoryFd">The shared directory.</param>
-    /// <param name="tableDir">Where the guest's version table may be; null when it gets none.</param>
+    /// <param name="tables">Of guests; null when they get none.</param>
     /// <exception cref="UsageException">It cannot be done.</exception>
-    public static RequestedGuest Read(AttachRequest request, int directoryFd, string? tableDir)
+    public static RequestedGuest Read(AttachRequest request, int directoryFd, ExpectedTables? tables)
     {
-        if (request.Name.Length is 0 or > NameCharactersMax || request.Name.StartsWith('.')
-            || request.Name.Any(c => c == '/' || char.IsControl(c)))
-        {
-            throw new UsageException(
-                $"'{request.Name}' cannot be a guest's name: 1 to {NameCharactersMax} characters, none a slash, are right");
-        }
-
+        CheckName(request.Name);
         CacheMode asked = Parse<CacheMode>("cache", request.Cache);
-        CacheMode cache = asked == CacheMode.Auto && tableDir is not null ? CacheMode.Coherent : asked;
+        CacheMode cache = asked == CacheMode.Auto && tables is not null ? CacheMode.Coherent : asked;
         string acl = request.PosixAcl;
         ShareConfiguration share = new()
         {
@@ -49,14 +43,28 @@ internal sealed record RequestedGuest(ShareConfiguration Share, GuestConfigurati
             AllowDirectIo = request.AllowDirectIo,
             AllowMmap = request.AllowMmap,
             ThreadPoolSize = request.ThreadPoolSize,
-            TableDir = tableDir,
             // virtiofsd answers ENOENT, which nobody may keep; those who attach to a table have an absence for ever in any case.
             NegativeTimeout = 0,
         };
-        GuestConfiguration guest = new() { Name = request.Name, Socket = request.Name, Tag = request.Tag ?? "coherencyd", Cache = cache };
+        share = tables is null ? share : WithTables(share, tables.Folder);
+        // A VMM that says the tag itself tells its back end nothing of it; a guest finds its table by it.
+        string tag = request.Tag ?? tables?.Find(request.Name)?.Tag ?? "coherencyd";
+        GuestConfiguration guest = new() { Name = request.Name, Socket = request.Name, Tag = tag, Cache = cache };
         ConfigurationFile.Check(new ServeConfiguration { Shares = [share with { Guests = [guest] }] });
         return new RequestedGuest(share, guest, request.Tag is not null);
     }
+
+    /// <exception cref="UsageException">It is none.</exception>
+    public static void CheckName(string name)
+    {
+        if (name.Length is 0 or > NameCharactersMax || name.StartsWith('.') || name.Any(c => c == '/' || char.IsControl(c)))
+        {
+            throw new UsageException($"'{name}' cannot be a guest's name: 1 to {NameCharactersMax} characters, none a slash, are right");
+        }
+    }
+
+    /// <summary>Where tables of guests are that keepers bring; how large is the same for all.</summary>
+    public static ShareConfiguration WithTables(ShareConfiguration share, string tableDir) => share with { TableDir = tableDir };
 
     private static TEnum Parse<TEnum>(string what, string value)
         where TEnum : struct, Enum =>
@@ -67,8 +75,8 @@ internal sealed record RequestedGuest(ShareConfiguration Share, GuestConfigurati
     /// <summary>Where the directory of a descriptor is for this process, which may see other mounts than the keeper.</summary>
     private static unsafe string Find(int directoryFd, string said)
     {
-        string? path = new FileInfo($"/proc/self/fd/{directoryFd}").LinkTarget;
-        if (path is not null)
+        // The link of a descriptor from another mount namespace leads through the mounts of that.
+        foreach (string path in (string[])[new FileInfo($"/proc/self/fd/{directoryFd}").LinkTarget ?? said, said])
         {
             fixed (byte* here = System.Text.Encoding.UTF8.GetBytes(path + '\0'), self = "\0"u8)
             {

@@ -35,6 +35,13 @@ internal sealed class ServeCommand : Command
         Arity = ArgumentArity.ZeroOrOne,
     };
 
+    private readonly Option<string[]> _expect = new("--expect")
+    {
+        Description = "Have the version table of a guest of coherencyd-virtiofsd there before it comes, and after it has gone, for VMMs " +
+            "that open its file as they start; repeat for more. TAG is what the guest mounts",
+        HelpName = "NAME=TAG",
+    };
+
     /// <summary>What describes shares and guests, on the command line or in a file.</summary>
     private readonly Option[] _describing;
 
@@ -46,6 +53,7 @@ internal sealed class ServeCommand : Command
         _describing = [.. Options];
         Options.Add(_config);
         Options.Add(_attach);
+        Options.Add(_expect);
         _logging.AddTo(this);
         _admin.AddTo(this);
         _views.AddTo(this);
@@ -60,8 +68,18 @@ internal sealed class ServeCommand : Command
             configuration = configuration with { Attach = parsed.GetValue(_attach) ?? DefaultInstance };
         }
 
+        if (parsed.GetValue(_expect) is { Length: > 0 } expected)
+        {
+            configuration = configuration with { Expect = [.. configuration.Expect.Union(expected.Select(ReadExpected))] };
+            ConfigurationFile.Check(configuration);
+        }
+
         return _views.Read(parsed, configuration) with { Admin = _admin.Read(parsed, configuration.Admin) };
     }
+
+    private static ExpectedGuest ReadExpected(string said) => said.Split('=', 2) is [{ Length: > 0 } name, { Length: > 0 } tag]
+        ? new ExpectedGuest { Name = name, Tag = tag }
+        : throw new UsageException($"--expect {said}: NAME=TAG is right, as web-fs0=code");
 
     private ServeConfiguration ReadConfiguration(ParseResult parsed)
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
+using Coherency.Core.Attaching;
 using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Admin.Services;
@@ -107,12 +108,18 @@ internal static partial class ServeHost
         builder.Services.AddSystemd();
         logging.Apply(builder.Logging);
         builder.Services.AddSingleton(services => new GuestServer(configuration, services.GetRequiredService<ILoggerFactory>()));
-        builder.Services.AddSingleton(services => new LiveConfiguration(configuration, services.GetRequiredService<GuestServer>()));
+        builder.Services.AddSingleton(services => new LiveConfiguration(
+            configuration, services.GetRequiredService<GuestServer>(), services.GetService<ExpectedTables>() is { } tables
+                ? tables.Expect
+                : null));
         builder.Services.AddHostedService<GuestService>();
         if (configuration.Attach is { } instance)
         {
+            builder.Services.AddSingleton(new ExpectedTables(AttachPlace.DirectoryOf(instance) ?? throw new UsageException(
+                $"--attach: XDG_RUNTIME_DIR does not say where keepers look ({AttachPlace.DirectoryVariable} names another folder)")));
             builder.Services.AddHostedService(services => new AttachService(
-                instance, services.GetRequiredService<GuestServer>(), services.GetRequiredService<ILoggerFactory>()));
+                services.GetRequiredService<ExpectedTables>(), configuration.Expect, services.GetRequiredService<GuestServer>(),
+                services.GetRequiredService<ILoggerFactory>()));
         }
 
         builder.AddTelemetry(telemetry, configuration.Shares.Sum(share => share.Guests.Count + share.Mounts.Count));

@@ -37,7 +37,7 @@ internal sealed class ServeOneCommand : Command
         using LoggerFactory loggers = new([new KeeperLogProvider(channel, level)], new LoggerFilterOptions { MinLevel = LogLevel.Trace });
         ServeConfiguration none = new() { Shares = [], Admin = new AdminConfiguration { Enabled = false } };
         using GuestServer server = new(none, loggers);
-        KeeperConversation.Hold(channel, server, tableDir: null);
+        KeeperConversation.Hold(channel, server, tables: null);
         return ExitCodes.Success;
     }
 }

@@ -43,6 +43,7 @@ public static class ConfigurationFile
             Admin = Only("admin", part => part.Admin == new AdminConfiguration() ? null : part.Admin) ?? new AdminConfiguration(),
             Dashboard = Only("dashboard", part => part.Dashboard),
             Attach = Only("attach", part => part.Attach),
+            Expect = [.. parts.SelectMany(part => part.Expect)],
             Metrics = Only("metrics", part => part.Metrics),
         };
 
@@ -83,6 +84,20 @@ public static class ConfigurationFile
             throw new UsageException("no share is configured: give at least one, or let keepers attach guests (--attach)");
         }
 
+        foreach (ExpectedGuest guest in configuration.Expect)
+        {
+            CheckTag(guest.Tag, guest.Name);
+            if (configuration.Expect.Count(other => other.Name == guest.Name) > 1)
+            {
+                throw new UsageException($"{guest.Name} is expected twice: say it once, with one tag");
+            }
+        }
+
+        if (configuration.Expect.Count > 0 && configuration.Attach is null)
+        {
+            throw new UsageException($"{configuration.Expect[0].Name} is expected, but keepers may not attach guests: give --attach too");
+        }
+
         foreach (ShareConfiguration share in configuration.Shares)
         {
             Check(share);
@@ -101,14 +116,7 @@ public static class ConfigurationFile
 
         foreach (GuestConfiguration guest in share.Guests)
         {
-            string tag = TagOf(share, guest);
-            int tagBytes = System.Text.Encoding.UTF8.GetByteCount(tag);
-            if (tagBytes is 0 or > TagBytesMax)
-            {
-                throw new UsageException(
-                    $"tag '{tag}' of guest {guest.Name} has {tagBytes} bytes: 1 to {TagBytesMax} are possible (--tag)");
-            }
-
+            CheckTag(TagOf(share, guest), guest.Name);
             CheckRange("num-request-queues", guest.NumRequestQueues ?? share.NumRequestQueues, 1, QueuesMax);
             CheckRange("thread-pool-size", guest.ThreadPoolSize ?? share.ThreadPoolSize, 0, ThreadPoolSizeMax);
             CheckRange("poll-us", guest.PollUs ?? share.PollUs, 0, PollMicrosecondsMax);
@@ -117,6 +125,15 @@ public static class ConfigurationFile
         CheckTimeouts(share);
         CheckTranslation(share);
         CheckTable(share);
+    }
+
+    private static void CheckTag(string tag, string guest)
+    {
+        int tagBytes = System.Text.Encoding.UTF8.GetByteCount(tag);
+        if (tagBytes is 0 or > TagBytesMax)
+        {
+            throw new UsageException($"tag '{tag}' of guest {guest} has {tagBytes} bytes: 1 to {TagBytesMax} are possible (--tag)");
+        }
     }
 
     /// <summary>Also for shares that are mounted on the host.</summary>

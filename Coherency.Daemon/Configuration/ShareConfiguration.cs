@@ -23,6 +23,9 @@ public sealed record ServeConfiguration
     /// <summary>The name under which keepers find this daemon and have guests served; none do when not given.</summary>
     public string? Attach { get; set; }
 
+    /// <summary>Guests of keepers whose version tables are there before they come, and stay when they go.</summary>
+    public IReadOnlyList<ExpectedGuest> Expect { get; set; } = [];
+
     /// <summary>PORT of the loopback, or ADDRESS:PORT, where a Prometheus scrapes without a certificate; none when not given.</summary>
     public string? Metrics { get; set; }
 
@@ -179,6 +182,16 @@ public sealed record ShareConfiguration
             Events = Events,
         };
     }
+}
+
+/// <summary>A guest that a keeper is going to bring.</summary>
+public sealed record ExpectedGuest
+{
+    /// <summary>What its keeper calls it, as <c>web-fs0</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it mounts, of which keepers are told nothing, and by which it finds its version table.</summary>
+    public required string Tag { get; init; }
 }
 
 /// <summary>One guest of a share; what is not given is the share's.</summary>

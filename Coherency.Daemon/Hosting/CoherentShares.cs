@@ -87,6 +87,8 @@ internal sealed partial class CoherentShares(ILogger log) : IDisposable
     public void Retire(TableView view)
     {
         Withdraw(view);
+        // Its guest may come again before it is given back.
+        view.Table.Release();
         RetireLast(view);
     }
 

@@ -175,8 +175,9 @@ public sealed partial class GuestServer : IDisposable
     /// <summary>
     /// Ends the session of a guest and what was there for it alone: its socket, its table, its share when no other guest has it.
     /// </summary>
+    /// <param name="leavesTable">The file of its table stays: the guest is going to come again.</param>
     /// <returns>False when somebody else does or did, or the whole server ends.</returns>
-    internal bool Remove(ServedGuest guest)
+    internal bool Remove(ServedGuest guest, bool leavesTable = false)
     {
         lock (_membership)
         {
@@ -193,7 +194,7 @@ public sealed partial class GuestServer : IDisposable
         try
         {
             guest.Endpoint!.Dispose();
-            Retire(guest);
+            Retire(guest, leavesTable);
         }
         finally
         {
@@ -288,14 +289,14 @@ public sealed partial class GuestServer : IDisposable
         _coherent.Retire(share.Share);
     }
 
-    private void Retire(ServedGuest guest)
+    private void Retire(ServedGuest guest, bool leavesTable)
     {
         if ((guest.Table ?? guest.Held?.View) is { } view)
         {
             _coherent.Retire(view);
         }
 
-        if (guest.Table is not null)
+        if (guest.Table is not null && !leavesTable)
         {
             DeleteTable(guest);
         }

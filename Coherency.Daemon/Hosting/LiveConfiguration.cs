@@ -7,13 +7,17 @@ namespace Coherency.Daemon.Hosting;
 
 /// <summary>The configuration of a running server: says what it is now, and has the server follow a file that has changed.</summary>
 /// <param name="started">What the server was started with.</param>
-internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer server)
+/// <param name="expect">Says which guests of keepers are expected from here on; null when none are served.</param>
+internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer server, Action<IReadOnlyList<ExpectedGuest>>? expect = null)
 {
     private readonly Lock _lock = new();
 
     /// <summary>Those that the file has named; who was added otherwise is none of its.</summary>
     private readonly Dictionary<string, ServedGuest> _configured =
         server.Guests.Where(guest => guest.Endpoint is { IsGiven: false }).ToDictionary(guest => guest.Name);
+
+    /// <summary>Expected by the command line.</summary>
+    private readonly ExpectedGuest[] _expected = [.. started.Expect.Except(started.Source?.AsRead.Expect ?? [])];
 
     private ConfigurationSource? _source = started.Source;
 
@@ -57,6 +61,7 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
                 }
             }
 
+            expect?.Invoke([.. wanted.Expect, .. _expected]);
             _source = wanted.Source;
             return (added, removed);
         }
@@ -87,8 +92,8 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
         }
     }
 
-    /// <summary>What is not a share, nor for editors.</summary>
-    private static ServeConfiguration Beside(ServeConfiguration whole) => whole with { Shares = [], Schema = null };
+    /// <summary>What is no share or guest, nor for editors.</summary>
+    private static ServeConfiguration Beside(ServeConfiguration whole) => whole with { Shares = [], Expect = [], Schema = null };
 
     private static ShareConfiguration WithoutGuests(ShareConfiguration share) => share with { Guests = [] };
 
