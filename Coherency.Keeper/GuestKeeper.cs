@@ -52,7 +52,7 @@ internal static class GuestKeeper
             throw new RefusedException(
                 RefusedException.Failed,
                 File.Exists(options.SharedDir)
-                    ? $"{options.SharedDir} is a file: coherencyd shares directories only"
+                    ? $"{options.SharedDir} is a file, which no Linux guest can mount: share the directory that it is in"
                     : $"{options.SharedDir} does not exist");
         }
 

@@ -32,6 +32,11 @@ public sealed record AttachRequest
     /// <summary>never, auto or always: whether INIT fails for clients that do not enforce ACLs.</summary>
     public string PosixAcl { get; set; } = "never";
 
+    /// <summary>never, auto or always: whether INIT fails for clients that do not say which security context new files have.</summary>
+    public string SecurityLabel { get; set; } = "never";
+
+    public bool PreserveNoatime { get; set; }
+
     public bool Readonly { get; set; }
 
     public bool Writeback { get; set; }

@@ -144,6 +144,11 @@ public static class ConfigurationFile
         {
             throw new UsageException("--xattrmap names extended attributes, of which --no-xattr serves none");
         }
+
+        if (share.SecurityLabel && !share.Xattr)
+        {
+            throw new UsageException("--security-label keeps labels in extended attributes, of which --no-xattr serves none");
+        }
     }
 
     private static void CheckTable(ShareConfiguration share)

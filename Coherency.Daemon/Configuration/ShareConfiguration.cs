@@ -69,8 +69,16 @@ public sealed record ShareConfiguration
 
     public bool PosixAcl { get; set; }
 
+    /// <summary>New files get the security label that the guest's kernel says (SELinux, Smack).</summary>
+    public bool SecurityLabel { get; set; }
+
+    /// <summary>O_NOATIME is passed on to the host.</summary>
+    public bool PreserveNoatime { get; set; } = true;
+
     /// <summary>Only a keeper asks for these.</summary>
     internal bool PosixAclRequired { get; init; }
+
+    internal bool SecurityLabelRequired { get; init; }
 
     internal bool PosixLocks { get; init; } = true;
 
@@ -174,6 +182,9 @@ public sealed record ShareConfiguration
             AnnounceSubmounts = AnnounceSubmounts,
             PosixAcl = PosixAcl,
             PosixAclRequired = PosixAclRequired,
+            SecurityLabel = SecurityLabel,
+            SecurityLabelRequired = SecurityLabelRequired,
+            PreserveNoatime = PreserveNoatime,
             PosixLocks = PosixLocks,
             Flock = Flock,
             KillPrivV2 = KillprivV2,

@@ -23,11 +23,12 @@ public sealed unsafe partial class FuseClient
         CreateFile(FuseOpcode.TmpFile, parent, "/"u8, flags, mode);
 
     /// <summary>Fills <paramref name="buffer"/>, up to what one request can move; returns bytes, less at the end of the file.</summary>
-    public int Read(NodeId node, FileHandle handle, long offset, Span<byte> buffer)
+    /// <param name="openFlags">O_* that the file has now.</param>
+    public int Read(NodeId node, FileHandle handle, long offset, Span<byte> buffer, int openFlags = OpenFlags.O_RDONLY)
     {
         int bytes = Math.Min(buffer.Length, Connection.Options.DataBytesMax);
         using Exchange exchange = Begin(FuseOpcode.Read, node);
-        exchange.Slot.Argument(new fuse_read_in { fh = handle.Value, offset = (ulong)offset, size = (uint)bytes });
+        exchange.Slot.Argument(new fuse_read_in { fh = handle.Value, offset = (ulong)offset, size = (uint)bytes, flags = (uint)openFlags });
         ReadOnlySpan<byte> data = exchange.CallForData(bytes);
         data.CopyTo(buffer);
         return data.Length;
@@ -106,7 +107,7 @@ public sealed unsafe partial class FuseClient
         using Exchange exchange = Begin(opcode, parent);
         exchange.Slot.Argument(new fuse_create_in { flags = (uint)flags, mode = CreationMode(mode), umask = Caller.Umask });
         exchange.Slot.Name(name);
-        AppendGroup(exchange);
+        AppendExtensions(exchange);
         exchange.Slot.ExpectReply<fuse_entry_out>();
         exchange.Slot.ExpectMore<fuse_open_out>();
         exchange.Check();

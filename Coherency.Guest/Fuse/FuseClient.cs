@@ -21,9 +21,14 @@ public sealed partial class FuseClient(FuseConnection connection, CallerIdentity
     /// <summary>Begins a request that this type has no method for.</summary>
     public Exchange Begin(FuseOpcode opcode, NodeId node) => Connection.Begin(opcode, node, Caller);
 
-    /// <summary>Appends the group that should own what is created, where the daemon takes it.</summary>
-    private void AppendGroup(in Exchange exchange)
+    /// <summary>Appends the labels of what is created, and the group that should own it, where the daemon takes it.</summary>
+    private void AppendExtensions(in Exchange exchange)
     {
+        if (!Caller.Labels.IsEmpty)
+        {
+            exchange.Slot.Extension(Caller.Labels.Span);
+        }
+
         if (Caller.SupplementaryGroup is { } group && Connection.Flags.HasFlag(FuseInitFlags.CreateSuppGroup))
         {
             exchange.Slot.GroupExtension(group);
@@ -36,7 +41,7 @@ public sealed partial class FuseClient(FuseConnection connection, CallerIdentity
 
     private fuse_entry_out CallForEntry(in Exchange exchange)
     {
-        AppendGroup(exchange);
+        AppendExtensions(exchange);
         return exchange.Call<fuse_entry_out>();
     }
 }

@@ -121,9 +121,14 @@ public sealed unsafe class RequestSlot
     public void GroupExtension(uint group)
     {
         ReadOnlySpan<uint> extension = [16, (uint)FuseExtensionType.Groups, 1, group];
-        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(extension);
+        Extension(MemoryMarshal.AsBytes(extension));
+    }
+
+    /// <summary>Appends an extension, whole words of 8 bytes; after the first one only more of them may follow, and data.</summary>
+    public void Extension(ReadOnlySpan<byte> bytes)
+    {
         AppendReadable(bytes);
-        Header.total_extlen = (ushort)(bytes.Length / sizeof(ulong));
+        Header.total_extlen += (ushort)(bytes.Length / sizeof(ulong));
     }
 
     /// <summary>Appends the first <paramref name="bytes"/> of <see cref="Data"/> as the request's payload.</summary>

@@ -12,6 +12,9 @@ public sealed record VirtualMachineImage(string Name, string Folder)
     /// <summary>What Debian unstable ships: QEMU 11.1 with Linux 7.2 or newer.</summary>
     public static VirtualMachineImage Sid => Locate("sid");
 
+    /// <param name="name">stable, trixie or sid.</param>
+    public static VirtualMachineImage Of(string name) => Locate(name);
+
     /// <summary>Debian 12 with its whole kernel, and programs to run on a disk.</summary>
     public static VirtualMachineImage Bench => Locate("bench", " --bench");
 

@@ -50,18 +50,26 @@ public sealed unsafe partial class PassthroughFileSystem
         }
 
         TouchedObject entryName = TouchedObject.NameIn(directory.Key, name);
+        bool isDirectory = (node.Mode & StatFlags.S_IFMT) == StatFlags.S_IFDIR;
         using NameLockScope nameLock = _share.Group.NameLocks.Enter(LockOf(directory, entryName));
         Errno errno;
         using (Mutate(OperationOf(node), [entryName, TouchedObject.Inode(directory.Key)]))
         {
-            using CredentialScope credentials = ThreadCredentials.Assume(caller);
-            node.Mode = ThreadCredentials.ModeFor(caller, path.Fd, node.Mode);
-            errno = credentials.Errno == Errno.None ? MakeAt(path.Fd, name.Pointer, node).ToErrno() : credentials.Errno;
+            using (CredentialScope credentials = ThreadCredentials.Assume(caller))
+            {
+                node.Mode = ThreadCredentials.ModeFor(caller, path.Fd, node.Mode);
+                errno = credentials.Errno == Errno.None ? MakeAt(path.Fd, name.Pointer, node).ToErrno() : credentials.Errno;
+            }
+
+            if (errno == Errno.None && caller.Labels is { } labels)
+            {
+                errno = NewLabels.SetByName(labels, path.Fd, name, isDirectory);
+            }
         }
 
         if (errno == Errno.None)
         {
-            RaiseName(FileEventKinds.Create, directory, name, 0, (node.Mode & StatFlags.S_IFMT) == StatFlags.S_IFDIR);
+            RaiseName(FileEventKinds.Create, directory, name, 0, isDirectory);
         }
 
         return errno == Errno.None ? LookUpIn(directory, path.Fd, name, out entry) : errno;

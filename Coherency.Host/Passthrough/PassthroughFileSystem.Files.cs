@@ -213,6 +213,17 @@ public sealed unsafe partial class PassthroughFileSystem
             fd = credentials.Errno == Errno.None ? Libc.OpenAt(directoryFd, name, flags, allowed) : -(int)credentials.Errno;
         }
 
+        if (fd >= 0 && caller.Labels is { } labels)
+        {
+            bool isTemporary = (flags & OpenFlags.O_TMPFILE) == OpenFlags.O_TMPFILE;
+            errno = NewLabels.SetOpened(labels, fd, directoryFd, isTemporary ? null : name);
+            if (errno != Errno.None)
+            {
+                Libc.Close(fd);
+                fd = -(int)errno;
+            }
+        }
+
         isMade = fd >= 0;
         errno = isMade ? GrantOpened(directory, fd, flags, out entry, out handle) : fd.ToErrno();
         if (errno != Errno.None)

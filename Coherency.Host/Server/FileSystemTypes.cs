@@ -6,7 +6,13 @@ namespace Coherency.Host.Server;
 /// <summary>Who asks: ids as the guest gave them.</summary>
 /// <param name="SupplementaryGroup">The one group of FUSE_CREATE_SUPP_GROUP that owns the parent directory, if any.</param>
 /// <param name="Umask">What to take off the mode of new files, where the directory has no default ACL.</param>
-public readonly record struct Caller(uint Uid, uint Gid, uint Pid, uint? SupplementaryGroup, uint Umask);
+/// <param name="Labels">What whatever is made has to have before anybody uses it; null for none.</param>
+public readonly record struct Caller(
+    uint Uid, uint Gid, uint Pid, uint? SupplementaryGroup, uint Umask, SecurityLabel[]? Labels = null);
+
+/// <summary>A security context that the client's kernel gives to something new: an extended attribute.</summary>
+/// <param name="Name">With a NUL at the end.</param>
+public sealed record SecurityLabel(byte[] Name, byte[] Value);
 
 /// <summary>A directory entry found or made.</summary>
 public struct Entry

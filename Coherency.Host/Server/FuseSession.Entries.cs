@@ -93,7 +93,7 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        if (!TryReadCaller(request, 0, out Caller caller))
+        if (!TryReadCaller(request, ref reader, 0, out Caller caller))
         {
             return Errno.EINVAL;
         }
@@ -111,7 +111,7 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        if (!TryReadCaller(request, arguments.umask, out Caller caller))
+        if (!TryReadCaller(request, ref reader, arguments.umask, out Caller caller))
         {
             return Errno.EINVAL;
         }
@@ -129,7 +129,7 @@ public sealed partial class FuseSession
             return reader.Error;
         }
 
-        if (!TryReadCaller(request, arguments.umask, out Caller caller))
+        if (!TryReadCaller(request, ref reader, arguments.umask, out Caller caller))
         {
             return Errno.EINVAL;
         }

@@ -17,7 +17,7 @@ public sealed unsafe partial class FuseSession
         }
 
         Errno error = files.Open(
-            CallerOf(request), request.Node, (int)arguments.flags, KillsSuidGid(arguments.open_flags), out FileHandle handle);
+            CallerOf(request), request.Node, OpenFlagsOf(arguments.flags), KillsSuidGid(arguments.open_flags), out FileHandle handle);
         if (error == Errno.None)
         {
             request.Reply(new fuse_open_out { fh = handle.Value, open_flags = (uint)CacheOf(request.Node).FileFlags });
@@ -34,7 +34,7 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        if (!TryReadCaller(request, arguments.umask, out Caller caller))
+        if (!TryReadCaller(request, ref reader, arguments.umask, out Caller caller))
         {
             return Errno.EINVAL;
         }
@@ -44,7 +44,7 @@ public sealed unsafe partial class FuseSession
             caller,
             request.Node,
             name,
-            (int)arguments.flags,
+            OpenFlagsOf(arguments.flags),
             arguments.mode,
             KillsSuidGid(arguments.open_flags),
             out Entry entry,
@@ -65,14 +65,17 @@ public sealed unsafe partial class FuseSession
             return reader.Error;
         }
 
-        if (!TryReadCaller(request, arguments.umask, out Caller caller))
+        // Linux sends a name, which means nothing.
+        _ = reader.TryReadString(EntryName.BytesMax, out _);
+
+        if (!TryReadCaller(request, ref reader, arguments.umask, out Caller caller))
         {
             return Errno.EINVAL;
         }
 
         HeldStart start = StartHolding();
         Errno error = files.CreateTemporary(
-            caller, request.Node, (int)arguments.flags, arguments.mode, out Entry entry, out FileHandle handle);
+            caller, request.Node, OpenFlagsOf(arguments.flags), arguments.mode, out Entry entry, out FileHandle handle);
         if (error == Errno.None)
         {
             HoldUnnamed(files, start, entry);
@@ -92,7 +95,7 @@ public sealed unsafe partial class FuseSession
         // SAFETY: the list stays until the request is answered, and so does the client's memory that it names, but for
         // what is in it.
         IoVec* vectors = request.PayloadTarget(arguments.size, out int count);
-        FileTarget file = Target(request, arguments.fh, arguments.flags);
+        FileTarget file = Target(request, arguments.fh, OpenFlagsOf(arguments.flags));
         Errno error = files.Read(file, vectors, count, (long)arguments.offset, mayWait: false, out long bytes);
         if (error == Errno.EAGAIN)
         {
@@ -121,7 +124,7 @@ public sealed unsafe partial class FuseSession
         // SAFETY: as in Read.
         IoVec* vectors = request.PayloadSource(out int count);
         FuseWriteFlags flags = (FuseWriteFlags)arguments.write_flags;
-        FileTarget file = Target(request, arguments.fh, arguments.flags);
+        FileTarget file = Target(request, arguments.fh, OpenFlagsOf(arguments.flags));
         uint beyondEnd = 0;
         if (flags.HasFlag(FuseWriteFlags.Cache) && !_granted.HasFlag(FuseInitFlags.WritebackCache))
         {
@@ -295,8 +298,11 @@ public sealed unsafe partial class FuseSession
     }
 
     /// <param name="openFlags">O_* that the client's open file has now, where the request tells.</param>
-    private static FileTarget Target(FuseRequest request, ulong handle, uint openFlags = 0) =>
-        new(request.Node, new FileHandle(handle), (int)openFlags);
+    private static FileTarget Target(FuseRequest request, ulong handle, int openFlags = 0) =>
+        new(request.Node, new FileHandle(handle), openFlags);
+
+    /// <summary>O_* of a request, without what is not passed on.</summary>
+    private int OpenFlagsOf(uint flags) => _options.PreserveNoatime ? (int)flags : (int)flags & ~OpenFlags.O_NOATIME;
 
     private static bool KillsSuidGid(uint openFlags) => ((FuseOpenInFlags)openFlags).HasFlag(FuseOpenInFlags.KillSuidgid);
 

@@ -47,11 +47,16 @@ public sealed partial class FuseSession
             offered |= (FuseInitFlags)((ulong)offer.flags2 << 32);
         }
 
-        if (_options.PosixAclRequired && !offered.HasFlag(FuseInitFlags.PosixAcl))
+        FuseInitFlags missing = Required() & ~offered;
+        if (missing != FuseInitFlags.None)
         {
-            if (_initLog.Allows(out long unsaidNoAcl))
+            if (_initLog.Allows(out long unsaidMissing))
             {
-                LogNoAcl(_log, unsaidNoAcl);
+                LogMissing(
+                    _log,
+                    missing.HasFlag(FuseInitFlags.PosixAcl) ? "enforce POSIX ACLs" : "say which security labels new files have",
+                    missing.HasFlag(FuseInitFlags.PosixAcl) ? "--posix-acl=always" : "--security-label=always",
+                    unsaidMissing);
             }
 
             return Errno.EPROTO;
@@ -95,6 +100,10 @@ public sealed partial class FuseSession
         Replace(_openFileSystem, Math.Min(minor, ProtocolMinorMax));
     }
 
+    /// <summary>What clients have to offer to be served.</summary>
+    private FuseInitFlags Required() =>
+        When(_options.PosixAclRequired, FuseInitFlags.PosixAcl) | When(_options.SecurityLabelRequired, FuseInitFlags.SecurityCtx);
+
     private FuseInitFlags Supported()
     {
         FuseInitFlags flags = FuseInitFlags.AsyncRead | FuseInitFlags.AtomicOTrunc | FuseInitFlags.BigWrites
@@ -106,7 +115,7 @@ public sealed partial class FuseSession
         flags |= When(_options.ReadDirPlus && _options.Cache.Mode != CacheMode.Never, FuseInitFlags.ReaddirplusAuto);
         flags |= When(_options.Writeback, FuseInitFlags.WritebackCache);
         flags |= When(_options.KillPrivV2, FuseInitFlags.HandleKillprivV2);
-        flags |= When(_options.PosixAcl, FuseInitFlags.PosixAcl);
+        flags |= When(_options.PosixAcl, FuseInitFlags.PosixAcl) | When(_options.SecurityLabel, FuseInitFlags.SecurityCtx);
         flags |= When(_options.Cache.CachesSymlinks || _view is not null, FuseInitFlags.CacheSymlinks);
         flags |= When(_options.AnnounceSubmounts, FuseInitFlags.Submounts);
         flags |= When(_options.AllowMmap, FuseInitFlags.DirectIoAllowMmap);
@@ -136,9 +145,8 @@ public sealed partial class FuseSession
 
     [LoggerMessage(
         Level = LogLevel.Error,
-        Message = "The client does not enforce POSIX ACLs, which was made a condition (--posix-acl=always) ({Unsaid} more lines of this " +
-            "kind were left out)")]
-    private static partial void LogNoAcl(ILogger log, long unsaid);
+        Message = "The client does not {What}, which was made a condition ({Option}) ({Unsaid} more lines of this kind were left out)")]
+    private static partial void LogMissing(ILogger log, string what, string option, long unsaid);
 
     [LoggerMessage(
         Level = LogLevel.Error,

@@ -58,11 +58,20 @@ public sealed partial class FuseSession
     /// <summary>Who asks, for operations that create nothing.</summary>
     private static Caller CallerOf(FuseRequest request) => new(request.Uid, request.Gid, request.Pid, null, 0);
 
-    /// <summary>Who asks, for operations that create: with the group of the FUSE_EXT_GROUPS extension, if there is one.</summary>
-    private static bool TryReadCaller(FuseRequest request, uint umask, out Caller caller)
+    /// <summary>Who asks, for operations that create: with the group and the security labels of extensions, if there are any.</summary>
+    /// <param name="reader">Has read all arguments.</param>
+    private bool TryReadCaller(FuseRequest request, ref FuseRequestReader reader, uint umask, out Caller caller)
     {
-        bool isWellFormed = FuseExtensions.TryReadSupplementaryGroup(request.Extensions, out uint? group);
-        caller = new Caller(request.Uid, request.Gid, request.Pid, group, umask);
+        ReadOnlySpan<byte> extensions = request.Extensions;
+        if (extensions.IsEmpty && _granted.HasFlag(FuseInitFlags.SecurityCtx))
+        {
+            // Before Linux 6.3 the header did not say how long they are.
+            _ = reader.TryReadBytes((uint)reader.Remaining, out extensions);
+        }
+
+        bool isWellFormed = FuseExtensions.TryRead(extensions, out uint? group, out SecurityLabel[]? labels);
+        caller = new Caller(
+            request.Uid, request.Gid, request.Pid, group, umask, _granted.HasFlag(FuseInitFlags.SecurityCtx) ? labels : null);
         return isWellFormed;
     }
 }

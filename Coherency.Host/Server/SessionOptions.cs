@@ -35,6 +35,18 @@ public sealed record SessionOptions
     /// <summary>Clients that do not enforce POSIX ACLs are refused: they would give access that the ACLs do not.</summary>
     public bool PosixAclRequired { get; init; }
 
+    /// <summary>The client says which security context something new has.</summary>
+    public bool SecurityLabel { get; init; }
+
+    /// <summary>Clients that do not say it are refused: files would be without one.</summary>
+    public bool SecurityLabelRequired { get; init; }
+
+    /// <summary>
+    /// O_NOATIME is passed on, which the host refuses to a daemon that neither owns the file nor has CAP_FOWNER; otherwise it is taken
+    /// off.
+    /// </summary>
+    public bool PreserveNoatime { get; init; } = true;
+
     /// <summary>
     /// Record locks are the host's, so that they exclude other guests and the host's programs; otherwise each client has its own.
     /// </summary>

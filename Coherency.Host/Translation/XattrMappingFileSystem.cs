@@ -64,6 +64,46 @@ internal sealed unsafe class XattrMappingFileSystem(IFileSystem inner, XattrMap?
         return errno;
     }
 
+    public override Errno Symlink(in Caller caller, NodeId parent, EntryName name, EntryName target, out Entry entry)
+    {
+        entry = default;
+        Errno errno = MapLabels(caller, out Caller mapped);
+        return errno == Errno.None ? Inner.Symlink(mapped, parent, name, target, out entry) : errno;
+    }
+
+    public override Errno MakeNode(in Caller caller, NodeId parent, EntryName name, uint mode, uint device, out Entry entry)
+    {
+        entry = default;
+        Errno errno = MapLabels(caller, out Caller mapped);
+        return errno == Errno.None ? Inner.MakeNode(mapped, parent, name, mode, device, out entry) : errno;
+    }
+
+    public override Errno MakeDirectory(in Caller caller, NodeId parent, EntryName name, uint mode, out Entry entry)
+    {
+        entry = default;
+        Errno errno = MapLabels(caller, out Caller mapped);
+        return errno == Errno.None ? Inner.MakeDirectory(mapped, parent, name, mode, out entry) : errno;
+    }
+
+    public override Errno Create(
+        in Caller caller, NodeId parent, EntryName name, int flags, uint mode, bool killSuidGid, out Entry entry, out FileHandle handle)
+    {
+        entry = default;
+        handle = default;
+        Errno errno = MapLabels(caller, out Caller mapped);
+        return errno == Errno.None
+            ? Inner.Create(mapped, parent, name, flags, mode, killSuidGid, out entry, out handle)
+            : errno;
+    }
+
+    public override Errno CreateTemporary(in Caller caller, NodeId parent, int flags, uint mode, out Entry entry, out FileHandle handle)
+    {
+        entry = default;
+        handle = default;
+        Errno errno = MapLabels(caller, out Caller mapped);
+        return errno == Errno.None ? Inner.CreateTemporary(mapped, parent, flags, mode, out entry, out handle) : errno;
+    }
+
     public override Errno SetAttributes(in Caller caller, NodeId node, in AttributeChange change, out statx attributes)
     {
         if ((change.Valid & (FuseSetAttrValid.Uid | FuseSetAttrValid.Gid | FuseSetAttrValid.Size)) != 0)
@@ -104,6 +144,35 @@ internal sealed unsafe class XattrMappingFileSystem(IFileSystem inner, XattrMap?
                 _ = RemoveXattr(node, new EntryName(name, Capability.Length - 1));
             }
         }
+    }
+
+    /// <summary>Gives the labels of something new the names that they have on the host.</summary>
+    private Errno MapLabels(in Caller caller, out Caller mapped)
+    {
+        mapped = caller;
+        if (map is null || caller.Labels is null)
+        {
+            return Errno.None;
+        }
+
+        SecurityLabel[] labels = [.. caller.Labels];
+        byte* buffer = stackalloc byte[FuseLimits.XattrNameBytesMax + 1];
+        for (int i = 0; i < labels.Length; i++)
+        {
+            fixed (byte* name = labels[i].Name)
+            {
+                Errno errno = ToHost(new EntryName(name, labels[i].Name.Length - 1), buffer, out EntryName hostName);
+                if (errno != Errno.None)
+                {
+                    return errno;
+                }
+
+                labels[i] = labels[i] with { Name = [.. hostName.Bytes, 0] };
+            }
+        }
+
+        mapped = caller with { Labels = labels };
+        return Errno.None;
     }
 
     /// <param name="buffer">Room for the longest name and its NUL.</param>

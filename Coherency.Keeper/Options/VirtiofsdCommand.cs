@@ -70,7 +70,7 @@ internal sealed class VirtiofsdCommand
         "Users' ids that are others on the host: map, guest, host, squash-guest, squash-host, or forbid-guest:FIRST:COUNT",
         "TYPE:SOURCE:TARGET:COUNT");
     private readonly Option<string[]> _translateGid = Valued("--translate-gid", "The same of groups", "TYPE:SOURCE:TARGET:COUNT");
-    private readonly Option<bool> _noatime = Switch("--preserve-noatime", "Pass O_NOATIME on, which is done in any case");
+    private readonly Option<bool> _noatime = Switch("--preserve-noatime", "Pass O_NOATIME on, which the host refuses to those who may not");
     private readonly Option<string[]> _migrationMode = Valued(
         "--migration-mode", "find-paths or file-handles; guests cannot be migrated", "MODE");
     private readonly Option<string[]> _migrationError = Valued(
@@ -222,7 +222,12 @@ internal sealed class VirtiofsdCommand
             _cache, mode => OptionValues.OneOf("--cache", mode.ToLowerInvariant(), "auto", "always", "never", "metadata"), "auto")!;
         cache = legacy["cache"] is { } old ? OptionValues.OneOf("-o cache", old, "auto", "always", "none", "metadata") : cache;
         string acl = legacy.Switch("posix_acl") switch { true => "always", false => "never", null => Mode("--posix-acl", _posixAcl) };
-        bool label = (legacy.Switch("security_label") ?? false) || Mode("--security-label", _securityLabel) != "never";
+        string label = legacy.Switch("security_label") switch
+        {
+            true => "always",
+            false => "never",
+            null => Mode("--security-label", _securityLabel),
+        };
         string? xattrmap = legacy["xattrmap"] ?? Last(_xattrmap);
         _ = xattrmap is null ? null : OptionValues.Parsed("--xattrmap", xattrmap, XattrRule.ParseAll);
         return new AttachRequest
@@ -233,9 +238,11 @@ internal sealed class VirtiofsdCommand
             Cache = cache == "none" ? "never" : cache,
             InodeFileHandles = handles,
             PosixAcl = acl,
+            SecurityLabel = label,
+            PreserveNoatime = Given(_noatime),
             Readonly = Given(_readonly),
             Writeback = legacy.Switch("writeback") ?? Given(_writeback),
-            Xattr = (legacy.Switch("xattr") ?? Given(_xattr)) || acl != "never" || label || xattrmap is not null,
+            Xattr = (legacy.Switch("xattr") ?? Given(_xattr)) || acl != "never" || label != "never" || xattrmap is not null,
             KillprivV2 = legacy.Switch("killpriv_v2") ?? IsLast(_killpriv, _noKillpriv),
             // Without a time to keep attributes for there is no use for those of a whole directory.
             Readdirplus = (legacy.Switch("readdirplus") ?? !Given(_noReaddirplus)) && cache is not ("never" or "none"),
@@ -273,12 +280,6 @@ internal sealed class VirtiofsdCommand
                 yield return $"{option.Name} is not possible: coherencyd has no user namespace of its own; start it within one (unshare " +
                     "--map-users)";
             }
-        }
-
-        if ((legacy.Switch("security_label") ?? false) || Mode("--security-label", _securityLabel) == "always")
-        {
-            yield return "--security-label=always is not possible: coherencyd takes no labels of new files from the guest; leave it out " +
-                "or say auto";
         }
 
         if (legacy["timeout"] is not null)

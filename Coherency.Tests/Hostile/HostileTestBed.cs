@@ -1,10 +1,12 @@
 using System.Globalization;
+using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
 using Coherency.Guest;
 using Coherency.Guest.Coherence;
+using Coherency.Guest.Fuse;
 using Coherency.Guest.VhostUser;
 using Xunit;
 
@@ -28,6 +30,7 @@ public sealed class HostileTestBed : IDisposable
         {
             SharedDir = share,
             NumRequestQueues = 1,
+            SecurityLabel = true,
             Guests =
             [
                 new GuestConfiguration { Name = "evil", Socket = EvilSocket },
@@ -48,6 +51,13 @@ public sealed class HostileTestBed : IDisposable
 
     /// <summary>Connects the attacker as a working guest.</summary>
     public VirtioFsGuest ConnectGuest() => VirtioFsGuest.Connect(EvilSocket);
+
+    /// <summary>Connects the attacker as a guest whose kernel says which security labels new files have.</summary>
+    public VirtioFsGuest ConnectLabellingGuest()
+    {
+        FuseConnectionOptions usual = new();
+        return VirtioFsGuest.Connect(EvilSocket, fuseOptions: usual with { Flags = usual.Flags | FuseInitFlags.SecurityCtx });
+    }
 
     /// <summary>Connects the attacker as a guest that is let do without opens.</summary>
     public VirtioFsGuest ConnectGuestWithoutOpens()

@@ -61,7 +61,8 @@ internal static class CommandLines
         "--migration-on-error guest-error", "--migration-on-error bogus", "--migration-verify-handles", "--migration-confirm-paths",
         "--migration-verify-handles --migration-confirm-paths", "--migration-mode file-handles --migration-verify-handles",
         "--migration-mode=file-handles --migration-confirm-paths", "--migration-mode=find-paths --migration-on-error=guest-error",
-        "--socket-group root", "--socket-group no-such-group-here", "--socket-group=", "--shared-dir {file}", "--shared-dir {missing}",
+        "--socket-group root", "--socket-group no-such-group-here", "--socket-group=", "--shared-dir {file}",
+        "--sandbox none --shared-dir {file}", "--sandbox chroot --shared-dir {file}", "--shared-dir {missing}",
         "--shared-dir=",
         "--shared-dir {missing} --shared-dir {share}",
         "-o cache=none", "-o cache=auto", "-o cache=always", "-o cache=never", "-o cache=metadata", "-o cache=bogus", "-o cache",
@@ -110,13 +111,11 @@ internal static class CommandLines
         ["--seccomp trap"] = Confinement,
         ["--seccomp log"] = Confinement,
         ["--translate-uid map:0:1000:5 --posix-acl"] = "ids in ACLs are translated too",
-        ["--security-label=always"] = NotYet,
-        ["--security-label"] = NotYet,
+        ["--sandbox none --shared-dir {file}"] = "no Linux guest can use it: Vm/SingleFileTests",
         ["-o timeout=5"] = "understood, and refused with a reason",
     };
 
     private const string Confinement = "refused rather than said to be done: docs/switching.md";
-    private const string NotYet = "refused rather than ignored: docs/switching.md";
 
     /// <summary>Each with the key of <see cref="ByDesign"/>.</summary>
     public static IEnumerable<(string Key, string Line)> All() =>

@@ -22,25 +22,22 @@ public abstract class SingleGuestTest : IAsyncLifetime
     /// <summary>Guest a, with the share mounted. Its kernel checks what it frees, and ends at the first warning.</summary>
     /// <param name="kernel">stable, trixie or sid.</param>
     /// <param name="prepare">A command before the mount.</param>
-    protected async Task<VirtualMachine> BootAsync(SharingDaemon daemon, string kernel, string prepare = "true")
+    /// <param name="kernelOptions">More of the kernel's command line.</param>
+    protected async Task<VirtualMachine> BootAsync(
+        SharingDaemon daemon, string kernel, string prepare = "true", string kernelOptions = "")
     {
         bool isGeneric = kernel == "sid";
         VirtualMachine guest = await VirtualMachine.BootAsync(new VirtualMachineSettings
         {
             Name = "a",
-            Image = kernel switch
-            {
-                "stable" => VirtualMachineImage.Stable,
-                "trixie" => VirtualMachineImage.Trixie,
-                _ => VirtualMachineImage.Sid,
-            },
+            Image = VirtualMachineImage.Of(kernel),
             WorkFolder = Work,
             DaemonSocket = daemon.SocketOf("a"),
             Tag = SharingDaemon.Tag,
             Device = isGeneric ? FileSystemDevice.GenericVhostUser : FileSystemDevice.VhostUserFs,
             TableFile = isGeneric ? null : daemon.SocketOf("a") + ".table",
             MonitorSocket = Path.Combine(Work, "a.monitor"),
-            KernelOptions = "slub_debug=FZPU panic_on_warn=1",
+            KernelOptions = $"slub_debug=FZPU panic_on_warn=1 {kernelOptions}",
         });
         await guest.ExpectAsync(prepare);
         await MountAsync(guest);

@@ -51,6 +51,14 @@ internal sealed class ShareOptions
     {
         Description = "Let guests enforce POSIX ACLs (needs extended attributes)",
     };
+    private readonly Option<bool> _securityLabel = new("--security-label")
+    {
+        Description = "Give new files the security label that the guest's kernel says (SELinux, Smack)",
+    };
+    private readonly Option<bool> _noNoatime = new("--no-preserve-noatime")
+    {
+        Description = "Take O_NOATIME off files that guests open, which the host may refuse",
+    };
     private readonly Option<string[]> _translateUid = new("--translate-uid")
     {
         Description = "Users' ids that are others on the host, as map:GUEST:HOST:COUNT; also guest, host, squash-guest, squash-host, and " +
@@ -105,8 +113,8 @@ internal sealed class ShareOptions
         Option[] all =
         [
             SharedDir, _cache, _entryTimeout, _attrTimeout, _negativeTimeout, _writeback, _readonly, _inodeFileHandles, _noXattr,
-            _posixAcl, _translateUid, _translateGid, _xattrmap, _noKillpriv, _noReaddirplus, _noSubmounts, _allowDirectIo, _allowMmap,
-            _askOpens, _noEvents, _handleKey,
+            _posixAcl, _securityLabel, _noNoatime, _translateUid, _translateGid, _xattrmap, _noKillpriv, _noReaddirplus, _noSubmounts,
+            _allowDirectIo, _allowMmap, _askOpens, _noEvents, _handleKey,
         ];
         foreach (Option option in all)
         {
@@ -129,6 +137,8 @@ internal sealed class ShareOptions
             InodeFileHandles = parsed.GetValue(_inodeFileHandles),
             Xattr = !parsed.GetValue(_noXattr),
             PosixAcl = parsed.GetValue(_posixAcl),
+            SecurityLabel = parsed.GetValue(_securityLabel),
+            PreserveNoatime = !parsed.GetValue(_noNoatime),
             TranslateUid = parsed.GetValue(_translateUid) ?? [],
             TranslateGid = parsed.GetValue(_translateGid) ?? [],
             Xattrmap = parsed.GetValue(_xattrmap),
