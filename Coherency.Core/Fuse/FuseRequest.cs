@@ -31,6 +31,11 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
     private int _writableCount;
     private long _readableBytes;
     private long _writableBytes;
+
+    /// <summary>Of these, how many stand before the first piece that only system calls may touch.</summary>
+    private long _readablePlain;
+    private long _writablePlain;
+    private readonly List<IDisposable> _leases = [];
     private fuse_in_header _header;
     private bool _isUnanswered;
 
@@ -80,7 +85,7 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
     public long PayloadLength { get; private set; }
 
     /// <summary>Bytes that a reply may have after its header; negative when there is no room for the header either.</summary>
-    public long ReplyCapacity => _writableBytes - sizeof(fuse_out_header);
+    public long ReplyCapacity => (_writablePlain < sizeof(fuse_out_header) ? _writablePlain : _writableBytes) - sizeof(fuse_out_header);
 
     /// <summary>The daemon's own memory to build a reply in.</summary>
     // SAFETY: RequestBuffers has so many bytes there, which stay until the request is answered or shrunk.
@@ -103,6 +108,8 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
         _writableCount = 0;
         _readableBytes = 0;
         _writableBytes = 0;
+        _readablePlain = 0;
+        _writablePlain = 0;
         _header = default;
     }
 
@@ -110,7 +117,11 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
     public bool IsUnanswered(uint generation) => _isUnanswered && Generation == generation;
 
     /// <summary>Adds a piece of the request; false when there are too many.</summary>
-    public bool TryAddReadable(byte* start, uint length)
+    /// <param name="lease">
+    /// Of memory that only system calls may touch, so that it holds a payload or nothing; disposed of when the request ends. Null for
+    /// other memory.
+    /// </param>
+    public bool TryAddReadable(byte* start, uint length, IDisposable? lease = null)
     {
         if (_readableCount == FuseLimits.SegmentsMax)
         {
@@ -120,12 +131,13 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
         // SAFETY: the vector has SegmentsMax places, of which one was found to be left. That the piece is memory, and
         // stays until Complete, is the transport's: Virtqueue.TryAddBuffer, FuseDeviceRequest.Begin.
         _readable[_readableCount++] = new IoVec(start, length);
-        _readableBytes += length;
+        Count(ref _readableBytes, ref _readablePlain, length, lease);
         return true;
     }
 
     /// <summary>Adds a piece of the room for the reply; false when there are too many.</summary>
-    public bool TryAddWritable(byte* start, uint length)
+    /// <param name="lease">As of <see cref="TryAddReadable"/>.</param>
+    public bool TryAddWritable(byte* start, uint length, IDisposable? lease = null)
     {
         if (_writableCount == FuseLimits.SegmentsMax)
         {
@@ -134,7 +146,7 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
 
         // SAFETY: as in TryAddReadable.
         _writable[_writableCount++] = new IoVec(start, length);
-        _writableBytes += length;
+        Count(ref _writableBytes, ref _writablePlain, length, lease);
         return true;
     }
 
@@ -149,9 +161,11 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
         BodyLength = 0;
         ExtensionLength = 0;
         PayloadLength = 0;
-        if (_readableBytes < sizeof(fuse_in_header))
+        if (_readablePlain < sizeof(fuse_in_header))
         {
-            problem = $"a request of {_readableBytes} bytes holds no header";
+            problem = _readableBytes < sizeof(fuse_in_header)
+                ? $"a request of {_readableBytes} bytes holds no header"
+                : "the header lies in shared memory of the device";
             return false;
         }
 
@@ -196,7 +210,7 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
     /// </summary>
     public void Reject(Errno error)
     {
-        if (_readableBytes >= sizeof(fuse_in_header))
+        if (_readablePlain >= sizeof(fuse_in_header))
         {
             CopyOut(0, MemoryMarshal.AsBytes(new Span<fuse_in_header>(ref _header)));
         }
@@ -279,6 +293,7 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
     public void Dispose()
     {
         GC.SuppressFinalize(this);
+        EndLeases();
         _buffers?.Dispose();
         NativeMemory.Free(_shrunk);
     }
@@ -297,6 +312,12 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
             // SAFETY: the one piece has _readableBytes, of which TryLoad found the header's to be there, and stays as
             // it is.
             _body = _readable[0].Base + sizeof(fuse_in_header);
+        }
+        else if (sizeof(fuse_in_header) + length > _readablePlain)
+        {
+            error = Errno.EFAULT;
+            problem = $"arguments of {Opcode} lie in shared memory of the device";
+            return false;
         }
         else if (length <= FuseLimits.BodyBytesMax)
         {
@@ -370,8 +391,15 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
         return n;
     }
 
+    /// <summary>A reply that is no payload and would lie in memory for system calls is an error instead.</summary>
     private void Reply(int error, ReadOnlySpan<byte> body)
     {
+        if (body.Length <= ReplyCapacity && sizeof(fuse_out_header) + body.Length > _writablePlain)
+        {
+            error = -(int)Errno.EFAULT;
+            body = default;
+        }
+
         if (!TryWriteHeader(error, body.Length))
         {
             return;
@@ -390,7 +418,32 @@ public unsafe class FuseRequest(FuseChannel channel) : IDisposable
             _shrunk = null;
         }
 
+        EndLeases();
         Channel.Complete(this, bytes);
+    }
+
+    private void Count(ref long bytes, ref long plain, uint length, IDisposable? lease)
+    {
+        if (lease is not null)
+        {
+            _leases.Add(lease);
+        }
+        else if (plain == bytes)
+        {
+            plain += length;
+        }
+
+        bytes += length;
+    }
+
+    private void EndLeases()
+    {
+        foreach (IDisposable lease in _leases)
+        {
+            lease.Dispose();
+        }
+
+        _leases.Clear();
     }
 
     private bool TryWriteHeader(int error, long bodyBytes)

@@ -51,6 +51,24 @@ public sealed unsafe class MemoryMapping : IDisposable
     }
 
     /// <summary>
+    /// Maps <paramref name="length"/> bytes of <paramref name="fd"/> from <paramref name="offset"/> on, both whole pages, for system
+    /// calls alone: whoever else touches a page that the file does not have, or no more, ends the process.
+    /// </summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static MemoryMapping MapForSystemCalls(int fd, long offset, nuint length)
+    {
+        const int Protection = MemoryFlags.PROT_READ | MemoryFlags.PROT_WRITE;
+        byte* start = Libc.MMap(length, Protection, MemoryFlags.MAP_SHARED | MemoryFlags.MAP_NORESERVE, fd, offset, out Errno errno);
+        if (start == null)
+        {
+            throw new LinuxException($"mapping {length} bytes", errno);
+        }
+
+        _ = Libc.MAdvise(start, length, MemoryFlags.MADV_DONTDUMP);
+        return new MemoryMapping(start, length, guard: -1);
+    }
+
+    /// <summary>
     /// Has the kernel provide the pages that hold <paramref name="bytes"/> from <paramref name="start"/> on, so that none is missing
     /// when they are used: that would end the process (SIGBUS). Kernels before Linux 5.14 cannot; there nothing is done.
     /// </summary>

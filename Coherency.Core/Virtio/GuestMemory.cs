@@ -13,8 +13,10 @@ public sealed unsafe class GuestMemory
     private int _references = 1;
 
     /// <summary>Starts with one reference, the caller's.</summary>
-    public GuestMemory(IEnumerable<MemoryRegion> regions)
+    /// <param name="windows">Beside it, and the same for each memory of one device; none when not given.</param>
+    public GuestMemory(IEnumerable<MemoryRegion> regions, WindowRegions? windows = null)
     {
+        Windows = windows;
         _regions = [.. regions.OrderBy(r => r.GuestAddress)];
         foreach (MemoryRegion region in _regions)
         {
@@ -23,6 +25,9 @@ public sealed unsafe class GuestMemory
     }
 
     public IReadOnlyList<MemoryRegion> Regions => _regions;
+
+    /// <summary>Memory in which no ring, header or argument may lie: neither <see cref="Translate"/> finds it.</summary>
+    public WindowRegions? Windows { get; }
 
     public GuestMemory Acquire()
     {

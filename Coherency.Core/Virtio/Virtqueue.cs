@@ -310,6 +310,13 @@ public sealed unsafe class Virtqueue
         // SAFETY: of a request whose thread leads no more LeaderFollowers holds the memory, of one that waits
         // VirtqueueRequest does.
         byte* start = _memory.Translate(descriptor.addr, descriptor.len);
+        WindowRegion? window = null;
+        if (start == null)
+        {
+            window = _memory.Windows?.Acquire(descriptor.addr, descriptor.len, out start);
+        }
+
+        bool isTaken = false;
         if (++walk.Length > walk.LengthMax)
         {
             problem = $"the chain is longer than the queue's {walk.LengthMax} entries, or runs in a circle";
@@ -323,9 +330,17 @@ public sealed unsafe class Virtqueue
             // What follows a part of the reply that cannot be reached is not where the reply begins.
             walk.Unreachable ??= $"{descriptor.len} bytes at {descriptor.addr:x} do not lie within one region of the guest's memory";
         }
-        else if (!(isWritable ? request.TryAddWritable(start, descriptor.len) : request.TryAddReadable(start, descriptor.len)))
+        else
         {
-            problem = $"the chain has more than {FuseLimits.SegmentsMax} buffers of one direction";
+            isTaken = isWritable
+                ? request.TryAddWritable(start, descriptor.len, window)
+                : request.TryAddReadable(start, descriptor.len, window);
+            problem = isTaken ? null : $"the chain has more than {FuseLimits.SegmentsMax} buffers of one direction";
+        }
+
+        if (!isTaken)
+        {
+            window?.Dispose();
         }
 
         walk.SawWritable |= isWritable;

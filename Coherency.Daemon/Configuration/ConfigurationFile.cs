@@ -5,6 +5,7 @@ using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Host.Passthrough;
 using Coherency.Host.Server;
+using Coherency.Host.Transports.VhostUser;
 
 namespace Coherency.Daemon.Configuration;
 
@@ -161,11 +162,13 @@ public static class ConfigurationFile
         }
 
         long tableBytes = VersionTableLayout.MemoryBytes(share.TableSlots);
-        if (share.DaxWindowMib != 0 && (!BitOperations.IsPow2(share.DaxWindowMib) || ((long)share.DaxWindowMib << 20) < 2 * tableBytes))
+        long windowBytes = (long)share.DaxWindowMib << 20;
+        if (share.DaxWindowMib != 0 && !SharedMemoryLayout.IsPossible(windowBytes, tableBytes))
         {
             throw new UsageException(
-                $"--dax-window {share.DaxWindowMib}: a power of two is possible, at least twice the {tableBytes >> 20} MiB of the " +
-                "version table");
+                $"--dax-window {share.DaxWindowMib}: a power of two from {SharedMemoryLayout.SumMin(tableBytes) >> 20} to " +
+                $"{SharedMemoryLayout.SumMax(tableBytes) >> 20} is possible beside a table of {share.TableSlots} slots: give " +
+                $"{SharedMemoryLayout.Nearest(windowBytes, tableBytes) >> 20}");
         }
 
         CheckSameFiles([share]);

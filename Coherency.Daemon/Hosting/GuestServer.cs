@@ -459,12 +459,16 @@ public sealed partial class GuestServer : IDisposable
         Tag = ConfigurationFile.TagOf(share, guest),
         RequestQueues = guest.NumRequestQueues ?? share.NumRequestQueues,
         Table = view?.Table,
-        DaxWindowBytes = view is null || share.DaxWindowMib == 0 ? 0 : ((long)share.DaxWindowMib << 20) - view.Table.MemoryBytes,
+        SharedMemory = view is null ? default : ToLayout(share, view.Table.MemoryBytes),
         Queue = new QueueOptions(guest.PollUs ?? share.PollUs, guest.ThreadPoolSize ?? share.ThreadPoolSize)
         {
             HandsOver = _interposition?.HandsOver,
         },
     };
+
+    private static SharedMemoryLayout ToLayout(ShareConfiguration share, long tableBytes) => share.DaxWindowMib == 0
+        ? SharedMemoryLayout.OfTable(tableBytes)
+        : SharedMemoryLayout.Of((long)share.DaxWindowMib << 20, tableBytes);
 
     [LoggerMessage(
         Level = LogLevel.Information,

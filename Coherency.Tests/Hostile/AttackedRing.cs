@@ -8,7 +8,7 @@ using Coherency.Guest.Virtio;
 
 namespace Coherency.Tests.Hostile;
 
-/// <summary>The first request queue of a connected front end, with a well-formed request to spoil.</summary>
+/// <summary>A queue of a connected front end, the first request queue unless told otherwise, with a well-formed request to spoil.</summary>
 internal sealed unsafe class AttackedRing
 {
     public const ushort Next = VringFlags.VRING_DESC_F_NEXT;
@@ -18,10 +18,10 @@ internal sealed unsafe class AttackedRing
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private ushort _nextAvailable;
 
-    public AttackedRing(VhostUserFrontend frontend)
+    public AttackedRing(VhostUserFrontend frontend, int queue = 1)
     {
         Frontend = frontend;
-        Queue = frontend.Queues[1];
+        Queue = frontend.Queues[queue];
         Request = frontend.Memory.Allocate(sizeof(fuse_in_header) + sizeof(fuse_getattr_in));
         Reply = frontend.Memory.Allocate(4096);
         Table = frontend.Memory.Allocate((Queue.Size + 1) * sizeof(vring_desc));

@@ -24,11 +24,11 @@ public sealed class HostileTestBed : IDisposable
 
     public HostileTestBed()
     {
-        string share = _work.CreateSubdirectory("share").FullName;
-        File.WriteAllText(Path.Combine(share, "file"), "content");
+        Directory.CreateDirectory(Share);
+        File.WriteAllText(Path.Combine(Share, "file"), "content");
         ShareConfiguration configuration = new()
         {
-            SharedDir = share,
+            SharedDir = Share,
             NumRequestQueues = 1,
             SecurityLabel = true,
             Guests =
@@ -42,6 +42,8 @@ public sealed class HostileTestBed : IDisposable
     }
 
     internal CollectedLog Log { get; } = new();
+
+    public string Share => Path.Combine(_work.FullName, "share");
 
     public string EvilSocket => Path.Combine(_work.FullName, "evil.sock");
 

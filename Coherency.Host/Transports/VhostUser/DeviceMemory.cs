@@ -9,11 +9,15 @@ namespace Coherency.Host.Transports.VhostUser;
 
 /// <summary>The guest's memory as the front end describes it: all at once, or region by region.</summary>
 /// <param name="lost">Is told, on another thread, that a page of a region cannot be had: what is in that region is gone.</param>
-internal sealed class DeviceMemory(Action lost) : IDisposable
+/// <param name="lent">
+/// What this back end has given to the front end to be mapped. QEMU announces that as memory, like all other memory of the guest.
+/// </param>
+internal sealed class DeviceMemory(Action lost, LentFiles lent) : IDisposable
 {
     /// <summary>Regions of one guest: what QEMU's memory hot-plug can use, and what virtiofsd offers.</summary>
     public const int RegionsMax = 509;
 
+    private readonly WindowRegions _windows = new();
     private GuestMemory? _current;
 
     /// <summary>Null until the first region is known.</summary>
@@ -35,13 +39,22 @@ internal sealed class DeviceMemory(Action lost) : IDisposable
         }
 
         List<MemoryRegion> regions = [];
+        _windows.Clear();
         try
         {
             for (int i = 0; i < count; i++)
             {
                 // SAFETY: the payload, a copy, was found above to have so many.
                 vhost_user_mem_region region = MemoryMarshal.Read<vhost_user_mem_region>(payload[(headerBytes + (i * regionBytes))..]);
-                regions.Add(Map(region, message.TakeFd(i), regions));
+                int fd = message.TakeFd(i);
+                if (lent.Contains(fd))
+                {
+                    AddWindow(region, fd, regions);
+                }
+                else
+                {
+                    regions.Add(Map(region, fd, regions));
+                }
             }
         }
         catch
@@ -55,25 +68,41 @@ internal sealed class DeviceMemory(Action lost) : IDisposable
     }
 
     /// <summary>ADD_MEM_REG.</summary>
+    /// <returns>Queues have to go over to <see cref="Current"/>, which is another one.</returns>
     /// <exception cref="VhostUserException">The region is malformed, overlaps, is one too many, or cannot be mapped.</exception>
-    public void Add(VhostUserMessage message)
+    public bool Add(VhostUserMessage message)
     {
         vhost_user_mem_region region = message.ReadBody<vhost_user_single_mem_region>().region;
         IReadOnlyList<MemoryRegion> present = _current?.Regions ?? [];
-        if (message.FdCount != 1 || present.Count >= RegionsMax)
+        int count = present.Count + _windows.Count;
+        if (message.FdCount != 1 || count >= RegionsMax)
         {
             throw new VhostUserException(
-                $"ADD_MEM_REG with {message.FdCount} file descriptors, beside {present.Count} regions of at most {RegionsMax}");
+                $"ADD_MEM_REG with {message.FdCount} file descriptors, beside {count} regions of at most {RegionsMax}");
         }
 
-        Replace([.. present, Map(region, message.TakeFd(0), present)]);
+        int fd = message.TakeFd(0);
+        if (lent.Contains(fd))
+        {
+            AddWindow(region, fd, present);
+            return false;
+        }
+
+        Replace([.. present, Map(region, fd, present)]);
+        return true;
     }
 
     /// <summary>REM_MEM_REG.</summary>
+    /// <returns>As of <see cref="Add"/>.</returns>
     /// <exception cref="VhostUserException">There is no such region.</exception>
-    public void Remove(VhostUserMessage message)
+    public bool Remove(VhostUserMessage message)
     {
         vhost_user_mem_region region = message.ReadBody<vhost_user_single_mem_region>().region;
+        if (_windows.Remove(region.guest_address, region.user_address, region.size))
+        {
+            return false;
+        }
+
         MemoryRegion? found = _current?.Regions.FirstOrDefault(
             r => r.GuestAddress == region.guest_address && r.UserAddress == region.user_address && r.Size == region.size);
         if (found is null)
@@ -82,12 +111,57 @@ internal sealed class DeviceMemory(Action lost) : IDisposable
         }
 
         Replace(_current!.Regions.Where(r => r != found));
+        return true;
     }
 
-    public void Dispose() => Interlocked.Exchange(ref _current, null)?.Release();
+    public void Dispose()
+    {
+        Interlocked.Exchange(ref _current, null)?.Release();
+        _windows.Clear();
+    }
 
     private void Replace(IEnumerable<MemoryRegion> regions) =>
-        Interlocked.Exchange(ref _current, new GuestMemory(regions))?.Release();
+        Interlocked.Exchange(ref _current, new GuestMemory(regions, _windows))?.Release();
+
+    /// <summary>
+    /// How much of its file is there does not matter, as nothing but system calls touch it. Neither does it end the connection if it
+    /// cannot be mapped: what lies there cannot be read then.
+    /// </summary>
+    private void AddWindow(in vhost_user_mem_region region, int fd, IEnumerable<MemoryRegion> present)
+    {
+        try
+        {
+            RefuseOverlap(region, present);
+            _windows.Add(new WindowRegion(region.guest_address, region.user_address, region.size, MapWindow(region, fd)));
+        }
+        finally
+        {
+            _ = Libc.Close(fd);
+        }
+    }
+
+    private static MemoryMapping? MapWindow(in vhost_user_mem_region region, int fd)
+    {
+        try
+        {
+            return region.size == 0 ? null : MemoryMapping.MapForSystemCalls(fd, (long)region.mmap_offset, (nuint)region.size);
+        }
+        catch (LinuxException)
+        {
+            return null;
+        }
+    }
+
+    private void RefuseOverlap(in vhost_user_mem_region region, IEnumerable<MemoryRegion> present)
+    {
+        ulong address = region.guest_address;
+        ulong size = region.size;
+        bool wrapsAround = address + size < size;
+        if (wrapsAround || _windows.Overlaps(address, size) || present.Any(other => Overlaps(address, size, other)))
+        {
+            throw new VhostUserException($"the region of {size} bytes at {address:x} overlaps another");
+        }
+    }
 
     private MemoryRegion Map(vhost_user_mem_region region, int fd, IEnumerable<MemoryRegion> present)
     {
@@ -99,11 +173,7 @@ internal sealed class DeviceMemory(Action lost) : IDisposable
                 throw new VhostUserException($"a region of {region.size} bytes at offset {region.mmap_offset} is not within its file");
             }
 
-            if (present.Any(other => Overlaps(region, other)))
-            {
-                throw new VhostUserException($"the region of {region.size} bytes at {region.guest_address:x} overlaps another");
-            }
-
+            RefuseOverlap(region, present);
             // SAFETY: end is offset and size without overflow, and within the file as it is now; the region is the
             // mapping's last part.
             MemoryMapping mapping = MemoryMapping.MapShared(fd, (nuint)end, lost);
@@ -128,6 +198,6 @@ internal sealed class DeviceMemory(Action lost) : IDisposable
         return result == 0 ? attributes.stx_size : 0;
     }
 
-    private static bool Overlaps(in vhost_user_mem_region a, MemoryRegion b) =>
-        a.guest_address < b.GuestAddress + b.Size && b.GuestAddress < a.guest_address + a.size;
+    private static bool Overlaps(ulong address, ulong size, MemoryRegion other) =>
+        address < other.GuestAddress + other.Size && other.GuestAddress < address + size;
 }

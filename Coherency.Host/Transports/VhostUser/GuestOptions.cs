@@ -26,8 +26,8 @@ public sealed record GuestOptions
     /// <summary>Shown to the guest as virtio shared memory, where the VMM can do that; none when not given.</summary>
     public VersionTableWriter? Table { get; init; }
 
-    /// <summary>Bytes of shared memory region 0, which Linux takes for its DAX window; with the table's, a power of two.</summary>
-    public long DaxWindowBytes { get; init; }
+    /// <summary>Counts if there is a table.</summary>
+    public SharedMemoryLayout SharedMemory { get; init; }
 
     public QueueOptions Queue { get; init; } = new(PollMicroseconds: 0, ThreadPoolSize: 16);
 }

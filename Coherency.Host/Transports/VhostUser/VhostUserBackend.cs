@@ -38,8 +38,10 @@ internal sealed partial class VhostUserBackend : IDisposable
     private readonly DeviceMemory _memory;
     private readonly Vring[] _vrings;
     private readonly VhostUserProtocolFeatures _offeredProtocolFeatures;
-    private VhostUserConnection? _backendChannel;
-    private SharedTableMapper? _tableMapper;
+    private readonly LentFiles _lent = new();
+    private VhostUserConnection? _unusedChannel;
+    private BackendChannel? _channel;
+    private SharedTable? _table;
     private VirtioFeatures _features;
     private VhostUserProtocolFeatures _protocolFeatures;
     private byte _status;
@@ -52,7 +54,12 @@ internal sealed partial class VhostUserBackend : IDisposable
         _options = options;
         _session = session;
         _log = log;
-        _memory = new DeviceMemory(LoseMemory);
+        _memory = new DeviceMemory(LoseMemory, _lent);
+        if (options.Table is { } table)
+        {
+            _lent.Add(table.Fd);
+        }
+
         _offeredProtocolFeatures = StandardProtocolFeatures
             & (options.OffersConfiguration ? ~VhostUserProtocolFeatures.None : ~VhostUserProtocolFeatures.Config)
             | (options.Table is null ? VhostUserProtocolFeatures.None : VhostUserProtocolFeatures.Shmem);
@@ -94,6 +101,8 @@ internal sealed partial class VhostUserBackend : IDisposable
 
     public void Dispose()
     {
+        // First: who waits for an answer of the VMM holds up the end of its queue.
+        CloseBackendChannel();
         foreach (Vring vring in _vrings)
         {
             vring.Dispose();
@@ -101,7 +110,6 @@ internal sealed partial class VhostUserBackend : IDisposable
 
         _session.Reset();
         _memory.Dispose();
-        CloseBackendChannel();
     }
 
     /// <summary>Requests that touched it have found zeros, or answered where nobody sees it.</summary>
@@ -136,9 +144,9 @@ internal sealed partial class VhostUserBackend : IDisposable
             case VhostUserRequest.SetOwner: break;
             case VhostUserRequest.SetFeatures: SetFeatures(message.ReadBody<ulong>()); break;
             case VhostUserRequest.SetProtocolFeatures: SetProtocolFeatures(message.ReadBody<ulong>()); break;
-            case VhostUserRequest.SetMemTable: ChangeMemory(message, static (memory, m) => memory.SetTable(m)); break;
-            case VhostUserRequest.AddMemReg: ChangeMemory(message, static (memory, m) => memory.Add(m)); break;
-            case VhostUserRequest.RemMemReg: ChangeMemory(message, static (memory, m) => memory.Remove(m)); break;
+            case VhostUserRequest.SetMemTable: _memory.SetTable(message); UseMemory(); break;
+            case VhostUserRequest.AddMemReg: UseMemory(_memory.Add(message)); break;
+            case VhostUserRequest.RemMemReg: UseMemory(_memory.Remove(message)); break;
             case VhostUserRequest.SetVringNum: SetVringNum(message.ReadBody<vhost_vring_state>()); break;
             case VhostUserRequest.SetVringAddr: SetVringAddr(message.ReadBody<vhost_vring_addr>()); break;
             case VhostUserRequest.SetVringBase: SetVringBase(message.ReadBody<vhost_vring_state>()); break;
@@ -189,9 +197,13 @@ internal sealed partial class VhostUserBackend : IDisposable
             : throw new VhostUserException($"SET_PROTOCOL_FEATURES asks for {(ulong)unknown:x}, which was not offered");
     }
 
-    private void ChangeMemory(VhostUserMessage message, Action<DeviceMemory, VhostUserMessage> change)
+    private void UseMemory(bool isAnother = true)
     {
-        change(_memory, message);
+        if (!isAnother)
+        {
+            return;
+        }
+
         foreach (Vring vring in _vrings)
         {
             vring.UseMemory(_memory.Current!);
@@ -220,7 +232,7 @@ internal sealed partial class VhostUserBackend : IDisposable
         if (state is { index: 0, num: not 0 })
         {
             // The driver is about to use the device: by now every mapping that a reset dropped can be made again.
-            _tableMapper?.RequestMap();
+            _table?.RequestMap();
         }
     }
 
@@ -277,23 +289,26 @@ internal sealed partial class VhostUserBackend : IDisposable
         }
 
         CloseBackendChannel();
-        VhostUserConnection channel = new(message.TakeFd(0));
+        VhostUserConnection connection = new(message.TakeFd(0));
         if (_options.Table is { } table && _protocolFeatures.HasFlag(VhostUserProtocolFeatures.Shmem))
         {
-            _tableMapper = new SharedTableMapper(channel, table, _options.Name, _log);
+            _channel = new BackendChannel(connection, _options.Name, problem => LogChannelEnded(_log, _options.Name, problem));
+            _table = new SharedTable(_channel, table, _options.Name, _log);
         }
         else
         {
-            _backendChannel = channel;
+            // The VMM would take its end for ours.
+            _unusedChannel = connection;
         }
     }
 
     private void CloseBackendChannel()
     {
-        _tableMapper?.Dispose();
-        _tableMapper = null;
-        _backendChannel?.Dispose();
-        _backendChannel = null;
+        _table = null;
+        _channel?.Dispose();
+        _channel = null;
+        _unusedChannel?.Dispose();
+        _unusedChannel = null;
     }
 
     private void GetVringBase(VhostUserMessage message)
@@ -346,16 +361,13 @@ internal sealed partial class VhostUserBackend : IDisposable
     private unsafe void GetShmemConfig(VhostUserMessage message)
     {
         vhost_user_shmem_config reply = default;
-        if (_options.Table is { } table)
+        if (_options.Table is not null)
         {
-            reply.nregions = 1;
+            SharedMemoryLayout layout = _options.SharedMemory;
+            reply.nregions = layout.WindowBytes > 0 ? 2u : 1;
             // SAFETY: both ids are constants below the 256 that the field has.
-            reply.memory_sizes[VersionTableConstants.SharedMemoryRegionId] = (ulong)table.MemoryBytes;
-            if (_options.DaxWindowBytes > 0)
-            {
-                reply.nregions++;
-                reply.memory_sizes[DaxWindowRegionId] = (ulong)_options.DaxWindowBytes;
-            }
+            reply.memory_sizes[VersionTableConstants.SharedMemoryRegionId] = (ulong)layout.TableBytes;
+            reply.memory_sizes[DaxWindowRegionId] = (ulong)layout.WindowBytes;
         }
 
         Reply(message, reply);
@@ -383,6 +395,11 @@ internal sealed partial class VhostUserBackend : IDisposable
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Guest}: queue {Index} runs with {Entries} entries")]
     private static partial void LogQueueStarted(ILogger log, string guest, uint index, uint entries);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Guest}: nothing can be shown to the guest in shared memory any more: {Problem}")]
+    private static partial void LogChannelEnded(ILogger log, string guest, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Guest}: another driver has taken over, what the previous one held is dropped")]
     private static partial void LogNewDriver(ILogger log, string guest);
