@@ -34,6 +34,8 @@ internal sealed record RequestedGuest(ShareConfiguration Share, GuestConfigurati
             SecurityLabel = request.SecurityLabel is "auto" or "always",
             SecurityLabelRequired = request.SecurityLabel == "always",
             PreserveNoatime = request.PreserveNoatime,
+            // virtiofsd has no option for it.
+            AllowIdmap = true,
             HidesAcls = acl == "never" && request.Xattr,
             TranslateUid = request.TranslateUid,
             TranslateGid = request.TranslateGid,

@@ -72,6 +72,9 @@ public sealed record ShareConfiguration
     /// <summary>New files get the security label that the guest's kernel says (SELinux, Smack).</summary>
     public bool SecurityLabel { get; set; }
 
+    /// <summary>Guests may make idmapped mounts, and say no more who changes what is there.</summary>
+    public bool AllowIdmap { get; set; }
+
     /// <summary>O_NOATIME is passed on to the host.</summary>
     public bool PreserveNoatime { get; set; } = true;
 
@@ -185,6 +188,7 @@ public sealed record ShareConfiguration
             SecurityLabel = SecurityLabel,
             SecurityLabelRequired = SecurityLabelRequired,
             PreserveNoatime = PreserveNoatime,
+            AllowIdmap = AllowIdmap,
             PosixLocks = PosixLocks,
             Flock = Flock,
             KillPrivV2 = KillprivV2,

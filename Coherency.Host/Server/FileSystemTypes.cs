@@ -8,7 +8,16 @@ namespace Coherency.Host.Server;
 /// <param name="Umask">What to take off the mode of new files, where the directory has no default ACL.</param>
 /// <param name="Labels">What whatever is made has to have before anybody uses it; null for none.</param>
 public readonly record struct Caller(
-    uint Uid, uint Gid, uint Pid, uint? SupplementaryGroup, uint Umask, SecurityLabel[]? Labels = null);
+    uint Uid, uint Gid, uint Pid, uint? SupplementaryGroup, uint Umask, SecurityLabel[]? Labels = null)
+{
+    /// <summary>
+    /// What stands for both ids where the client does not say who asks (FUSE_INVALID_UIDGID): of nobody's, it is in no map of ids. With
+    /// FUSE_ALLOW_IDMAP only requests that make something say it.
+    /// </summary>
+    public const uint UnknownId = uint.MaxValue;
+
+    public bool IsUnknown => Uid == UnknownId;
+}
 
 /// <summary>A security context that the client's kernel gives to something new: an extended attribute.</summary>
 /// <param name="Name">With a NUL at the end.</param>

@@ -118,6 +118,7 @@ public sealed partial class FuseSession
         flags |= When(_options.PosixAcl, FuseInitFlags.PosixAcl) | When(_options.SecurityLabel, FuseInitFlags.SecurityCtx);
         flags |= When(_options.Cache.CachesSymlinks || _view is not null, FuseInitFlags.CacheSymlinks);
         flags |= When(_options.AnnounceSubmounts, FuseInitFlags.Submounts);
+        flags |= When(_options.AllowIdmap, FuseInitFlags.AllowIdmap);
         flags |= When(_options.AllowMmap, FuseInitFlags.DirectIoAllowMmap);
         return flags;
     }

@@ -55,7 +55,7 @@ public sealed partial class FuseSession
 
         Span<byte> list = request.Scratch[..FuseLimits.XattrBytesMax];
         Errno error = files.ListXattr(request.Node, list, out int length);
-        if (error == Errno.None && CallerOf(request).Uid != 0)
+        if (error == Errno.None && CallerOf(request) is { Uid: not 0, IsUnknown: false })
         {
             length = RemoveTrusted(list, length);
         }

@@ -42,6 +42,12 @@ public sealed record SessionOptions
     public bool SecurityLabelRequired { get; init; }
 
     /// <summary>
+    /// The client may make idmapped mounts. Then it no longer says who changes what is there, and all who do count as users without rights
+    /// and groups.
+    /// </summary>
+    public bool AllowIdmap { get; init; }
+
+    /// <summary>
     /// O_NOATIME is passed on, which the host refuses to a daemon that neither owns the file nor has CAP_FOWNER; otherwise it is taken
     /// off.
     /// </summary>

@@ -117,7 +117,7 @@ public static unsafe class ThreadCredentials
             return new SetIdScope(Errno.EPERM, false, 0, 0, 0);
         }
 
-        bool otherGid = CanSwitch && caller.Gid != OwnGid;
+        bool otherGid = CanSwitch && caller.Gid != OwnGid && !caller.IsUnknown;
         Errno errno = !otherGid || TrySetFsGid(caller.Gid) ? Errno.None : Errno.EOVERFLOW;
         if (errno == Errno.None && (effective & FileSetId) != 0)
         {

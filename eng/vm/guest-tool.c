@@ -20,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -1345,6 +1346,44 @@ static void run_as(char **arguments)
     check(execvp(arguments[4], arguments + 4));
 }
 
+// A user namespace in which an id FROM stands for TO and so on, for COUNT ids.
+static int open_user_namespace(const char *map)
+{
+    int started[2];
+    check(pipe(started));
+    pid_t child = (pid_t)check(fork());
+    if (child == 0) {
+        bool done = unshare(CLONE_NEWUSER) == 0 && write(started[1], "", 1) == 1;
+        if (done)
+            pause();
+        _exit(1);
+    }
+    char byte, path[64];
+    check(read(started[0], &byte, 1) == 1 ? 0 : -1);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "/proc/%d/%s", child, i == 0 ? "uid_map" : "gid_map");
+        int file = open_or_fail(path, O_WRONLY);
+        check(write(file, map, strlen(map)));
+        close(file);
+    }
+    snprintf(path, sizeof path, "/proc/%d/ns/user", child);
+    int namespace = open_or_fail(path, O_RDONLY);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    return namespace;
+}
+
+// idmap DIRECTORY PLACE FROM TO COUNT: mounts a directory once more, with ids FROM and following of its files shown as TO.
+static void mount_idmapped(char **arguments)
+{
+    char map[64];
+    snprintf(map, sizeof map, "%s %s %s\n", arguments[2], arguments[3], arguments[4]);
+    int tree = (int)check(syscall(SYS_open_tree, AT_FDCWD, arguments[0], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    struct mount_attr attributes = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)open_user_namespace(map) };
+    check(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes));
+    check(syscall(SYS_move_mount, tree, "", AT_FDCWD, arguments[1], MOVE_MOUNT_F_EMPTY_PATH));
+}
+
 // ---- dispatch --------------------------------------------------------------------------------------
 
 static const struct command {
@@ -1405,6 +1444,7 @@ static const struct command {
     { "follow", 4, follow_number },
     { "race-watch", 3, race_watch },
     { "as", 5, run_as },
+    { "idmap", 5, mount_idmapped },
 };
 
 int main(int count, char **arguments)

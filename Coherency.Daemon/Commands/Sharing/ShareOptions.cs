@@ -55,6 +55,10 @@ internal sealed class ShareOptions
     {
         Description = "Give new files the security label that the guest's kernel says (SELinux, Smack)",
     };
+    private readonly Option<bool> _allowIdmap = new("--allow-idmap")
+    {
+        Description = "Let guests make idmapped mounts (Linux 6.12 and later), which do not say who changes a file",
+    };
     private readonly Option<bool> _noNoatime = new("--no-preserve-noatime")
     {
         Description = "Take O_NOATIME off files that guests open, which the host may refuse",
@@ -113,8 +117,8 @@ internal sealed class ShareOptions
         Option[] all =
         [
             SharedDir, _cache, _entryTimeout, _attrTimeout, _negativeTimeout, _writeback, _readonly, _inodeFileHandles, _noXattr,
-            _posixAcl, _securityLabel, _noNoatime, _translateUid, _translateGid, _xattrmap, _noKillpriv, _noReaddirplus, _noSubmounts,
-            _allowDirectIo, _allowMmap, _askOpens, _noEvents, _handleKey,
+            _posixAcl, _securityLabel, _allowIdmap, _noNoatime, _translateUid, _translateGid, _xattrmap, _noKillpriv, _noReaddirplus,
+            _noSubmounts, _allowDirectIo, _allowMmap, _askOpens, _noEvents, _handleKey,
         ];
         foreach (Option option in all)
         {
@@ -138,6 +142,7 @@ internal sealed class ShareOptions
             Xattr = !parsed.GetValue(_noXattr),
             PosixAcl = parsed.GetValue(_posixAcl),
             SecurityLabel = parsed.GetValue(_securityLabel),
+            AllowIdmap = parsed.GetValue(_allowIdmap),
             PreserveNoatime = !parsed.GetValue(_noNoatime),
             TranslateUid = parsed.GetValue(_translateUid) ?? [],
             TranslateGid = parsed.GetValue(_translateGid) ?? [],
