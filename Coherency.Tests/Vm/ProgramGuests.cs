@@ -39,8 +39,9 @@ public abstract class ProgramGuests(Func<VirtualMachineImage> locateImage, FileS
 
     /// <summary>Ends all programs that run with that user space.</summary>
     public Task EndProgramsAsync() => A.ExpectAsync(
-        $"for p in /proc/[0-9]*; do [ \"$(readlink $p/root)\" != {Root} ] || kill -9 ${{p#/proc/}}; done; " +
-        $"while ls -l /proc/[0-9]*/root 2>/dev/null | grep -q '{Root}$'; do sleep 0.1; done");
+        $"left() {{ for p in /proc/[0-9]*; do [ \"$(readlink $p/root)\" != {Root} ] || echo $p; done; }}; i=0; " +
+        "while ps=$(left); [ \"$ps\" ]; do for p in $ps; do kill -9 ${p#/proc/}; done; i=$((i+1)); [ $i -lt 100 ] || " +
+        "{ for p in $ps; do for t in $p/task/*; do echo $t $(cat $t/comm $t/stat $t/stack); done; done; exit 1; }; sleep 0.1; done");
 
     protected override async Task PrepareAsync(VirtualMachine guest)
     {
