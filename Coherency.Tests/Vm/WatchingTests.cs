@@ -251,22 +251,33 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
         Stopwatch watch = Stopwatch.StartNew();
         await HostShell.ExpectAsync(
             $"cd {HostFolder} && python3 -c 'import os\nfor i in range({files}): open(str(i), \"w\").write(\"1\"); " +
-            "os.rename(str(i), f\"f{i}\"); os.unlink(f\"f{i}\")'; mkdir last");
+            "os.rename(str(i), f\"f{i}\"); os.unlink(f\"f{i}\")'");
         TimeSpan made = watch.Elapsed;
-        await A.ExpectAsync("until tail -n 1 /run/storm | grep -q 'CREATE,ISDIR last$'; do sleep 0.2; done", Unhurried);
+        // One that cannot be kept is told as a hint, so that there may have to be several.
+        int ends = 0;
+        do
+        {
+            Assert.True(watch.Elapsed < Unhurried, await A.ExpectAsync($"cat {Share}/events {Share}/events_lost; tail -n 5 /run/storm"));
+            await HostShell.ExpectAsync($"mkdir {HostFolder}/last-{++ends}");
+        }
+        while (await A.ExpectAsync(
+            "i=0; until tail -n 50 /run/storm | grep -q 'CREATE,ISDIR last' || [ $i -eq 20 ]; do i=$((i+1)); sleep 0.2; done; echo $i") == "20");
         TimeSpan told = watch.Elapsed;
         processor = Environment.CpuUsage.TotalTime - processor;
         await A.ExpectAsync($"touch {Folder}/end");
         await watcher.CompletionAsync();
-        long heard = long.Parse(await A.ExpectAsync("wc -l </run/storm; rm /run/storm"), CultureInfo.InvariantCulture) - 2;
+        long heard = long.Parse(await A.ExpectAsync("wc -l </run/storm"), CultureInfo.InvariantCulture) - 1 - ends;
+        string hints = await A.ExpectAsync("grep -c ' ATTRIB,ISDIR' /run/storm; rm /run/storm");
         string after = await A.ExpectAsync($"cat {Share}/events {Share}/events_lost");
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{4 * files} changes in {made.TotalSeconds:F1} s; {heard} events heard within {told.TotalSeconds:F1} s, " +
             $"{heard / told.TotalSeconds:F0} a second, {processor.TotalMicroseconds / heard:F1} us of this process's time for each; " +
-            $"events and events_lost before: {before.Replace('\n', ' ')}, after: {after.Replace('\n', ' ')}"));
-        // What is made and removed by the time that the daemon looks at it may be told together, but each name is told.
-        Assert.True(heard >= 4 * files, $"{heard} events of {4 * files} changes");
+            $"{hints} hints; events and events_lost before: {before.Replace('\n', ' ')}, after: {after.Replace('\n', ' ')}"));
+        // What is made and removed by the time that the daemon looks at it may be told together, but each name is told; or that more
+        // happened than could be kept, and the guest counts that.
+        Assert.True(
+            heard >= 4 * files || (before.Split('\n')[1] != after.Split('\n')[1] && hints != "0"), $"{heard} events of {4 * files} changes");
     }
 
     /// <summary>Groups that are told handles, on a directory. Linux 6.1 has none on a file system without an id, as FUSE is one.</summary>
