@@ -77,25 +77,32 @@ internal sealed record RequestedGuest(ShareConfiguration Share, GuestConfigurati
             ? parsed
             : throw new UsageException($"{what} '{value}' is not known here");
 
-    /// <summary>Where the directory of a descriptor is for this process, which may see other mounts than the keeper.</summary>
-    private static unsafe string Find(int directoryFd, string said)
+    /// <summary>
+    /// Where the directory of a descriptor is for this process, which may see other mounts than the keeper: in a sandbox it is where the
+    /// keeper says.
+    /// </summary>
+    private static string Find(int directoryFd, string said)
     {
-        // The link of a descriptor from another mount namespace leads through the mounts of that.
-        foreach (string path in (string[])[new FileInfo($"/proc/self/fd/{directoryFd}").LinkTarget ?? said, said])
+        foreach (string? path in (string?[])[new FileInfo($"/proc/self/fd/{directoryFd}").LinkTarget, said])
         {
-            fixed (byte* here = System.Text.Encoding.UTF8.GetBytes(path + '\0'), self = "\0"u8)
+            if (path is not null && Path.IsPathRooted(path) && IsAt(directoryFd, path))
             {
-                int there = Libc.Statx(directoryFd, self, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out statx asked);
-                int found = Libc.Statx(OpenFlags.AT_FDCWD, here, 0, StatFlags.STATX_BASIC_STATS, out statx present);
-                if (there == 0 && found == 0
-                    && (asked.stx_ino, asked.stx_dev_major, asked.stx_dev_minor) == (
-                        present.stx_ino, present.stx_dev_major, present.stx_dev_minor))
-                {
-                    return path;
-                }
+                return path;
             }
         }
 
         throw new UsageException($"{said} cannot be reached from here: the daemon sees other mounts than who asks");
+    }
+
+    private static unsafe bool IsAt(int directoryFd, string path)
+    {
+        fixed (byte* here = System.Text.Encoding.UTF8.GetBytes(path + '\0'), self = "\0"u8)
+        {
+            int there = Libc.Statx(directoryFd, self, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out statx asked);
+            int found = Libc.Statx(OpenFlags.AT_FDCWD, here, 0, StatFlags.STATX_BASIC_STATS, out statx present);
+            return there == 0 && found == 0
+                && (asked.stx_ino, asked.stx_dev_major, asked.stx_dev_minor) == (
+                    present.stx_ino, present.stx_dev_major, present.stx_dev_minor);
+        }
     }
 }

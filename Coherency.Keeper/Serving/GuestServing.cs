@@ -52,10 +52,12 @@ internal sealed unsafe class GuestServing : IDisposable
         RefuseConfinement(options);
         if (options.Sandbox is null || options.Seccomp is null)
         {
+            string missing = options.Sandbox is null
+                ? "neither the sandbox (--sandbox=namespace, or none) nor the filter of system calls"
+                : "no filter of system calls";
             log.Write(
                 LineSeverity.Warn,
-                "The server has neither the sandbox nor the filter of system calls that virtiofsd has by default: confine it from " +
-                "outside, and say so by --sandbox=none and --seccomp=none");
+                $"The server has {missing} that virtiofsd has by default: confine it from outside, and say so by --seccomp=none");
         }
 
         if (DescriptorLimit.Apply(options.RlimitNofile) is { } limited)
@@ -66,7 +68,8 @@ internal sealed unsafe class GuestServing : IDisposable
         ServerProcess own = ServerProcess.Start(options, log);
         try
         {
-            return Attach(own.Channel, guest, own, log, out string? refused)
+            AttachRequest seen = Sandbox.IsWanted(options) ? guest with { Directory = Sandbox.SharePath } : guest;
+            return Attach(own.Channel, seen, guest.Directory, own, log, out string? refused)
                 ?? throw new RefusedException(RefusedException.Failed, refused);
         }
         catch
@@ -142,17 +145,19 @@ internal sealed unsafe class GuestServing : IDisposable
             return null;
         }
 
-        return Attach(channel, guest, own: null, log, out why);
+        return Attach(channel, guest, guest.Directory, own: null, log, out why);
     }
 
     /// <summary>Asks for the guest; null when the server refuses, with its reason.</summary>
-    private static GuestServing? Attach(AttachChannel channel, AttachRequest guest, ServerProcess? own, KeeperLog log, out string refused)
+    /// <param name="here">The shared directory, which may be elsewhere for the server.</param>
+    private static GuestServing? Attach(
+        AttachChannel channel, AttachRequest guest, string here, ServerProcess? own, KeeperLog log, out string refused)
     {
         int directory;
-        fixed (byte* path = Encoding.UTF8.GetBytes(guest.Directory + '\0'))
+        fixed (byte* path = Encoding.UTF8.GetBytes(here + '\0'))
         {
             directory = LinuxException.Check(
-                Libc.OpenAt(OpenFlags.AT_FDCWD, path, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY), $"cannot open {guest.Directory}");
+                Libc.OpenAt(OpenFlags.AT_FDCWD, path, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY), $"cannot open {here}");
         }
 
         LinuxException.Check(Libc.SocketPair(SocketFlags.SOCK_STREAM, out int ours, out int theirs), "socketpair");
@@ -221,14 +226,7 @@ internal sealed unsafe class GuestServing : IDisposable
     /// <exception cref="RefusedException">One was asked for.</exception>
     internal static void RefuseConfinement(VirtiofsdOptions options)
     {
-        if (options.Sandbox is "namespace" or "chroot")
-        {
-            throw new RefusedException(
-                RefusedException.Failed,
-                $"--sandbox={options.Sandbox} is not possible: coherencyd has no sandbox of its own; confine it from outside (a " +
-                "container, a systemd unit) and give --sandbox=none");
-        }
-
+        Sandbox.Check(options);
         if (options.Seccomp is "kill" or "trap" or "log")
         {
             throw new RefusedException(

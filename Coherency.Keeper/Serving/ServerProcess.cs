@@ -30,7 +30,8 @@ internal sealed class ServerProcess : IDisposable
     /// <exception cref="RefusedException">It cannot be started.</exception>
     public static ServerProcess Start(VirtiofsdOptions options, KeeperLog log)
     {
-        foreach (int capability in CapabilityChanges.Dropped(options.Modcaps, options.Guest.InodeFileHandles))
+        bool isSandboxed = Sandbox.IsWanted(options);
+        foreach (int capability in isSandboxed ? [] : CapabilityChanges.Dropped(options.Modcaps, options.Guest.InodeFileHandles))
         {
             // Who may not change the set has no capabilities to give up, or the container decides about them.
             if (Libc.DropFromBoundingSet(capability).ToErrno() == Errno.EPERM)
@@ -41,7 +42,7 @@ internal sealed class ServerProcess : IDisposable
 
         LinuxException.Check(Libc.SocketPair(SocketFlags.SOCK_SEQPACKET, out int ours, out int theirs), "socketpair");
         AttachChannel channel = new(ours);
-        string[] command = FindProgram();
+        string[] command = isSandboxed ? Sandbox.Wrap(options, FindProgram()) : FindProgram();
         try
         {
             LinuxException.Check(Libc.Fcntl(theirs, LockFlags.F_SETFD, 0), "fcntl");

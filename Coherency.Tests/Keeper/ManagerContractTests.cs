@@ -100,6 +100,39 @@ public sealed class ManagerContractTests : IDisposable
         Assert.Equal(0, keeper.WaitForExit());
     }
 
+    /// <summary>As root, with nothing in its environment but what finds the build under test.</summary>
+    [Fact]
+    public void KubeVirts_dispatcher_asks_for_a_chroot()
+    {
+        using KeeperProcess keeper = KeeperProcess.Begin(
+            ["/usr/bin/python3", "-c", EmptyEnvironment, .. KeeperProcess.Built],
+            Run,
+            [$"--socket-path={Socket}", $"--shared-dir={Share}", "--sandbox", "chroot", "--cache=auto",
+            "--modcaps=+dac_read_search:-mknod", "--translate-uid=squash-guest:0:107:4294967295",
+            "--translate-gid=squash-guest:0:107:4294967295"]);
+        keeper.WaitUntilReady();
+        Read(keeper, guest => guest.Files.WriteAllBytes("/new", "new"u8));
+        Assert.Equal(0, keeper.WaitForExit());
+        Assert.Equal("107:107", ChildProcess.Shell($"stat -c %u:%g {Share}/new"));
+    }
+
+    /// <summary>As libvirt starts it for a user's own machines, but for the maps of ids.</summary>
+    [Fact]
+    public void A_user_without_rights_gets_a_namespace_and_no_chroot()
+    {
+        ChildProcess.Run("chown", ["-R", "65534:65534", _work.FullName]);
+        string[] user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        string[] line = [$"--socket-path={Socket}", $"--shared-dir={Share}"];
+        using KeeperProcess refused = KeeperProcess.Begin([.. user, .. KeeperProcess.Built], Run, [.. line, "--sandbox=chroot"]);
+        Assert.Equal(1, refused.WaitForExit());
+        Assert.Contains("--sandbox=chroot is for root only", refused.Output, StringComparison.Ordinal);
+        using KeeperProcess keeper = KeeperProcess.Begin([.. user, .. KeeperProcess.Built], Run, [.. line, "--sandbox=namespace"]);
+        keeper.WaitUntilReady();
+        Read(keeper, guest => guest.Files.WriteAllBytes("/new", "new"u8));
+        Assert.Equal(0, keeper.WaitForExit());
+        Assert.Equal("65534:65534", ChildProcess.Shell($"stat -c %u:%g {Share}/new"));
+    }
+
     [Theory]
     [InlineData("TERM")]
     [InlineData("HUP")]
@@ -159,6 +192,12 @@ public sealed class ManagerContractTests : IDisposable
         os.execve(shutil.which(sys.argv[1]), sys.argv[1:], kept | {"PATH": "/usr/bin:/bin", "DOTNET_CLI_HOME": "/nonexistent"})
         """;
 
+    private const string EmptyEnvironment = """
+        import os, shutil, sys
+        kept = {name: os.environ[name] for name in ("COHERENCYD_SERVER", "COHERENCYD_RUNTIME_DIR")}
+        os.execve(shutil.which(sys.argv[1]), sys.argv[1:], kept | {"PATH": "/usr/bin:/bin"})
+        """;
+
     private void Serve(string[] arguments, bool isQuiet = false)
     {
         using KeeperProcess keeper = KeeperProcess.Begin(KeeperProcess.Built, Run, arguments);
@@ -171,10 +210,11 @@ public sealed class ManagerContractTests : IDisposable
         Assert.Equal(0, keeper.WaitForExit());
     }
 
-    private void Read(KeeperProcess keeper)
+    private void Read(KeeperProcess keeper, Action<VirtioFsGuest>? more = null)
     {
         using VirtioFsGuest guest = VirtioFsGuest.Connect(Socket, new() { ConnectTimeoutMs = 60_000 });
         Assert.Equal("content", Encoding.UTF8.GetString(guest.Files.ReadAllBytes("/file")));
+        more?.Invoke(guest);
         Assert.False(keeper.HasExited);
     }
 
