@@ -109,6 +109,9 @@ internal sealed class VirtiofsdCommand
         _parsed = _root.Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null });
     }
 
+    /// <summary>The command with all its options.</summary>
+    internal static RootCommand Describe() => new VirtiofsdCommand([])._root;
+
     /// <exception cref="RefusedException">The command line makes no sense.</exception>
     public static ParsedCommand Parse(string[] args)
     {

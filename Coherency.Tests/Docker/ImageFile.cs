@@ -3,12 +3,13 @@ using System.Text.RegularExpressions;
 
 namespace Coherency.Tests.Docker;
 
-/// <summary>What the last stage of docker/Dockerfile says, of the few instructions that it uses.</summary>
+/// <summary>What a stage of docker/Dockerfile says, of the few instructions that it uses.</summary>
 internal sealed partial class ImageFile
 {
     private readonly IReadOnlyList<(string Name, string Arguments)> _instructions;
 
-    public ImageFile()
+    /// <param name="stage">Its name; the last stage when not given.</param>
+    public ImageFile(string? stage = null)
     {
         string text = LineEnd().Replace(File.ReadAllText(Path.Combine(Repository.Root, "docker", "Dockerfile")), " ");
         (string Name, string Arguments)[] all =
@@ -18,12 +19,13 @@ internal sealed partial class ImageFile
                let parts = line.Split(' ', 2)
                select (parts[0], parts[1]),
         ];
-        int last = Array.FindLastIndex(all, instruction => instruction.Name == "FROM");
-        _instructions = all[(last + 1)..];
+        int first = Array.FindLastIndex(
+            all, instruction => instruction.Name == "FROM" && (stage is null || instruction.Arguments == $"base AS {stage}"));
+        _instructions = [.. all[(first + 1)..].TakeWhile(instruction => instruction.Name != "FROM")];
     }
 
-    /// <summary>Commands that prepare the file system, but for those that install packages.</summary>
-    public IEnumerable<string> Commands => Of("RUN").Where(command => !command.StartsWith("apt-get", StringComparison.Ordinal));
+    /// <summary>Commands that prepare the file system, after packages were installed.</summary>
+    public IEnumerable<string> Commands => Of("RUN");
 
     /// <summary>What is copied out of the stage that builds: from where, to where.</summary>
     public IEnumerable<(string From, string To)> Copies =>
@@ -34,7 +36,7 @@ internal sealed partial class ImageFile
     public string User => Of("USER").Single();
 
     /// <summary>What is run when nothing else is said.</summary>
-    public IEnumerable<string> Start => [.. Words(Of("ENTRYPOINT").Single()), .. Words(Of("CMD").Single())];
+    public IEnumerable<string> Start => [.. Words(Of("ENTRYPOINT").Single()), .. Of("CMD").SelectMany(Words)];
 
     public IEnumerable<string> HealthCheck => Words(Of("HEALTHCHECK").Single().Split(" CMD ")[1]);
 

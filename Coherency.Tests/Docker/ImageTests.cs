@@ -1,34 +1,34 @@
 using Coherency.Core.Fuse;
 using Coherency.Guest;
 using Coherency.Tests.Daemon;
+using Coherency.Tests.Keeper;
 using Coherency.Tests.Published;
 
 namespace Coherency.Tests.Docker;
 
-/// <summary>The image's files are enough for its entry point, and its health check tells whether the daemon lives. Needs root.</summary>
+/// <summary>An image's files are enough for its entry point, and its health check tells whether the daemon lives. Needs root.</summary>
 [Trait("Category", "Slow")]
 [Trait("Category", "Root")]
 [Collection(PublishedTests.Name)]
-public sealed class ImageTests(PublishedDaemon published) : IDisposable
+public sealed class ImageTests(PublishedDaemon published)
 {
-    private readonly ImageFile _image = new();
-    private readonly ImageRoot _root = new(published);
-
-    public void Dispose() => _root.Dispose();
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     [Fact]
     public void The_image_starts_serves_and_is_healthy_until_it_stops()
     {
-        File.WriteAllText(_root.Inside("/srv/share/file"), "text");
+        ImageFile image = new();
+        using ImageRoot root = new(published, image);
+        File.WriteAllText(root.Inside("/srv/share/file"), "text");
         Assert.NotEqual(0, CheckHealth().ExitCode);
-        using (RunningDaemon daemon = new("unshare", _root.Enter(_image.Start)))
+        using (RunningDaemon daemon = new("unshare", root.Enter(image.Start)))
         {
             daemon.WaitUntilReady();
-            Assert.Equal(_image.User, UserOf(daemon.Id));
+            Assert.Equal(image.User, UserOf(daemon.Id));
             ChildResult health = CheckHealth();
             Assert.True(health.ExitCode == 0, health.Output + health.Errors + daemon.Output);
             Assert.Contains("/srv/share", health.Output, StringComparison.Ordinal);
-            using (VirtioFsGuest guest = VirtioFsGuest.Connect(_root.Inside("/run/coherencyd/guest.sock")))
+            using (VirtioFsGuest guest = VirtioFsGuest.Connect(root.Inside("/run/coherencyd/guest.sock")))
             {
                 Assert.NotEqual(0UL, guest.Fuse.Lookup(NodeId.Root, "file"u8).nodeid);
             }
@@ -37,9 +37,34 @@ public sealed class ImageTests(PublishedDaemon published) : IDisposable
         }
 
         Assert.NotEqual(0, CheckHealth().ExitCode);
+
+        ChildResult CheckHealth() => ChildProcess.Run("unshare", root.Enter(image.HealthCheck));
     }
 
-    private ChildResult CheckHealth() => ChildProcess.Run("unshare", _root.Enter(_image.HealthCheck));
+    /// <summary>With KubeVirt's arguments, as KubeVirt's user.</summary>
+    [Fact]
+    public void The_image_in_place_of_virtiofsd_serves_one_guest_and_ends_with_it()
+    {
+        const string KubeVirt = "107:107";
+        ImageFile image = new("virtiofsd");
+        using ImageRoot root = new(published, image);
+        Directory.CreateDirectory(root.Inside("/srv/share"));
+        File.WriteAllText(root.Inside("/srv/share/file"), "text");
+        string[] arguments =
+        [
+            "--socket-path=/tmp/guest.sock", "--shared-dir=/srv/share", "--sandbox=none", "--cache=auto",
+            "--migration-on-error=guest-error", "--migration-mode=find-paths",
+        ];
+        using CompanionProcess keeper = CompanionProcess.Start("unshare", root.Enter([.. image.Start, .. arguments], KubeVirt));
+        keeper.WaitUntil("its ready line", () => keeper.Output.Contains(KeeperProcess.ReadyLine, StringComparison.Ordinal), Patience);
+        Assert.Equal(KubeVirt, UserOf(keeper.ProcessId));
+        using (VirtioFsGuest guest = VirtioFsGuest.Connect(root.Inside("/tmp/guest.sock")))
+        {
+            Assert.Equal("text"u8, guest.Files.ReadAllBytes("/file"));
+        }
+
+        Assert.Equal(0, keeper.WaitForExit(Patience));
+    }
 
     /// <summary>The ids that a process has, as the image writes them.</summary>
     private static string UserOf(int process)

@@ -29,10 +29,11 @@ internal static partial class HouseRules
         ["Coherency.Daemon"] = ["Coherency.Core", "Coherency.Host", "Coherency.Guest"],
         ["Coherency.Bench"] = ["Coherency.Core", "Coherency.Host", "Coherency.Guest"],
         ["Coherency.Fuzz"] = ["Coherency.Core", "Coherency.Host", "Coherency.Daemon"],
+        ["Coherency.Packaging"] = ["Coherency.Daemon", "Coherency.Keeper"],
         ["Coherency.Tests"] =
         [
             "Coherency.Core", "Coherency.Host", "Coherency.Guest", "Coherency.Daemon", "Coherency.Keeper", "Coherency.Bench",
-            "Coherency.Fuzz",
+            "Coherency.Fuzz", "Coherency.Packaging",
         ],
     };
 

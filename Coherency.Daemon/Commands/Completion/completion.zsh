@@ -1,7 +1,13 @@
-# Completes coherencyd's command line in zsh.
+#compdef coherencyd
+# Completes coherencyd's command line in zsh: as a file _coherencyd of $fpath, or sourced.
 _coherencyd() {
   local -a found
-  found=(${(f)"$(coherencyd "[suggest:$CURSOR]" "$BUFFER" 2>/dev/null)"})
+  local line="${(j: :)words[1,CURRENT]}"
+  found=(${(f)"$(coherencyd "[suggest:${#line}]" "$line" 2>/dev/null)"})
   compadd -- $found || _files
 }
-compdef _coherencyd coherencyd
+if [[ $funcstack[1] == _coherencyd ]]; then
+  _coherencyd
+else
+  compdef _coherencyd coherencyd
+fi
