@@ -21,9 +21,17 @@ internal sealed class BootedDebian : IDisposable
             $"--directory={_debian.Root.Directory}", "--capability=all",
             "--system-call-filter=open_by_handle_at fanotify_init fanotify_mark", "--boot",
         ]);
-        _container.WaitUntil("services", () => _container.Output.Contains("basic.target", StringComparison.Ordinal), Patience);
-        _first = File.ReadAllText(string.Create(
-            CultureInfo.InvariantCulture, $"/proc/{_container.ProcessId}/task/{_container.ProcessId}/children")).Trim();
+        try
+        {
+            _container.WaitUntil("services", () => _container.Output.Contains("basic.target", StringComparison.Ordinal), Patience);
+            _first = FindFirst();
+        }
+        catch
+        {
+            _first = FindFirst();
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Where a path of it is, on the host, unless something of its own is mounted there.</summary>
@@ -52,6 +60,12 @@ internal sealed class BootedDebian : IDisposable
         _container.Dispose();
         _debian.Dispose();
     }
+
+    /// <summary>The number of its first process on the host; empty when there is none.</summary>
+    private string FindFirst() => _container.HasExited
+        ? ""
+        : File.ReadAllText(string.Create(
+            CultureInfo.InvariantCulture, $"/proc/{_container.ProcessId}/task/{_container.ProcessId}/children")).Trim();
 
     private string[] Enter(params string[] command) =>
     [
