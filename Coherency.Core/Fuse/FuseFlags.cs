@@ -145,6 +145,15 @@ public enum FuseOpenInFlags : uint
     KillSuidgid = 1 << 0,
 }
 
+/// <summary>Flags of FUSE_SETUPMAPPING.</summary>
+[Flags]
+public enum FuseSetupMappingFlags : ulong
+{
+    None = 0,
+    Write = 1UL << 0,
+    Read = 1UL << 1,
+}
+
 /// <summary>Flags in <c>setxattr_flags</c>.</summary>
 [Flags]
 public enum FuseSetXattrFlags : uint

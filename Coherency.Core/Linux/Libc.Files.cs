@@ -105,6 +105,17 @@ public static unsafe partial class Libc
         }
     }
 
+    /// <summary>ioctl(2) of /dev/fuse.</summary>
+    /// <param name="argument">What the request reads.</param>
+    public static int FuseDeviceControl<T>(int fd, uint request, in T argument)
+        where T : unmanaged
+    {
+        fixed (T* p = &argument)
+        {
+            return Result(ioctl(fd, request, p));
+        }
+    }
+
     /// <summary>XFS_IOC_FSGEOMETRY_V1 (ioctl_xfs_fsgeometry(2)) of any file or directory on XFS.</summary>
     public static int GetXfsGeometry(int fd, out xfs_fsop_geom_v1 geometry)
     {

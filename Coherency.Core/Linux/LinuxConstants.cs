@@ -73,6 +73,9 @@ public static class IoctlFlags
     public const uint FS_IOC_GETFLAGS = 0x80086601;
     public const uint FS_CASEFOLD_FL = 0x40000000;
 
+    public const uint FUSE_DEV_IOC_BACKING_OPEN = 0x4010E501;
+    public const uint FUSE_DEV_IOC_BACKING_CLOSE = 0x4004E502;
+
     public const uint XFS_IOC_FSGEOMETRY_V1 = 0x80705864;
     public const uint XFS_FSOP_GEOM_FLAGS_DIRV2CI = 1 << 12;
 }
@@ -94,6 +97,11 @@ public static class StatFlags
 
     public const uint STATX_BASIC_STATS = 0x7FF;
     public const uint STATX_BTIME = 0x800;
+
+    public const ulong STATX_ATTR_IMMUTABLE = 0x10;
+    public const ulong STATX_ATTR_APPEND = 0x20;
+    public const ulong STATX_ATTR_VERITY = 0x100000;
+    public const ulong STATX_ATTR_DAX = 0x200000;
     public const uint STATX_MNT_ID = 0x1000;
 
     public const long UTIME_NOW = (1L << 30) - 1;

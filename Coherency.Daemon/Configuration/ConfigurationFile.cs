@@ -162,6 +162,7 @@ public static class ConfigurationFile
         }
 
         long tableBytes = VersionTableLayout.MemoryBytes(share.TableSlots);
+        DaxSettings.Check(share);
         long windowBytes = (long)share.DaxWindowMib << 20;
         if (share.DaxWindowMib != 0 && !SharedMemoryLayout.IsPossible(windowBytes, tableBytes))
         {
@@ -184,6 +185,7 @@ public static class ConfigurationFile
             throw new UsageException($"{names} reach the same files: give both the same --inode-file-handles");
         }
 
+        DaxSettings.CheckAlone(shares);
         bool anyCoherent = shares.Any(share => share.Guests.Any(guest => CacheOf(share, guest) == CacheMode.Coherent));
         int writers = shares.Sum(
             share => share.Guests.Count(guest => !(guest.Readonly ?? share.Readonly)) + (share.Readonly ? 0 : share.Mounts.Count));

@@ -136,8 +136,15 @@ public sealed record ShareConfiguration
     /// <summary>Where the guests' version tables are, as NAME.table; beside their sockets when not given.</summary>
     public string? TableDir { get; set; }
 
-    /// <summary>MiB of the DAX window that QEMU is asked for beside a table, less the table's; 0 for none.</summary>
+    /// <summary>
+    /// MiB of the DAX window that QEMU is asked for beside a table, less the table's; 0 for none, or with <see cref="Dax"/> the default.
+    /// </summary>
     public int DaxWindowMib { get; set; }
+
+    /// <summary>
+    /// The size, as <c>4M</c>, from which on the one guest sees files in the window instead of its own page cache; none when not given.
+    /// </summary>
+    public string? Dax { get; set; }
 
     /// <summary>Directories of the host where the share is mounted too, coherent with the guests.</summary>
     public IReadOnlyList<string> Mounts { get; set; } = [];

@@ -34,6 +34,7 @@ public sealed partial class GuestServer : IDisposable
     private readonly HashSet<ServedGuest> _leaving = [];
     private readonly CountdownEvent _departures = new(1);
     private readonly bool _recordsHoldings;
+    private readonly Lazy<PassthroughMount> _lender;
     private readonly Interposition? _interposition;
 
     internal LockWaits LockWaits => _lockWaits;
@@ -45,6 +46,7 @@ public sealed partial class GuestServer : IDisposable
         _interposition = interposition;
         _log = loggers.CreateLogger("coherencyd");
         _coherent = new CoherentShares(_log);
+        _lender = new Lazy<PassthroughMount>(OpenLender);
         _recordsHoldings = configuration.Admin is { Enabled: true, Holdings: true };
         DescriptorBudget.Process.Exhausted += ReportExhausted;
         InodeBudget.Process.Exhausted += ReportExhausted;
@@ -118,7 +120,7 @@ public sealed partial class GuestServer : IDisposable
         lock (_membership)
         {
             RefuseServed([guest]);
-            RefuseWriteback(configuration);
+            RefuseBesideOthers(configuration);
             ServedShare share = FindShare(configuration) ?? Open(configuration, GroupFor(configuration));
             TableView? view = _coherent.OpenView(share.Share, configuration, guest);
             ServedGuest served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
@@ -141,7 +143,7 @@ public sealed partial class GuestServer : IDisposable
             lock (_membership)
             {
                 RefuseServed(configuration.Guests);
-                RefuseWriteback(configuration);
+                RefuseBesideOthers(configuration);
                 ServedShare? share = FindShare(configuration);
                 if (share is null && configuration.Mounts.Count > 0)
                 {
@@ -241,8 +243,27 @@ public sealed partial class GuestServer : IDisposable
             share.Dispose();
         }
 
+        if (_lender.IsValueCreated)
+        {
+            _lender.Value.Dispose();
+        }
+
         DescriptorBudget.Process.Exhausted -= ReportExhausted;
         InodeBudget.Process.Exhausted -= ReportExhausted;
+    }
+
+    /// <exception cref="UsageException">The kernel cannot do it.</exception>
+    private PassthroughMount OpenLender()
+    {
+        try
+        {
+            return new PassthroughMount(_log);
+        }
+        catch (LinuxException refused)
+        {
+            throw new UsageException(
+                $"--dax takes Linux 6.9 or later with CONFIG_FUSE_PASSTHROUGH, and root, on the host: {refused.Message}");
+        }
     }
 
     /// <summary>With the membership locked.</summary>
@@ -263,10 +284,19 @@ public sealed partial class GuestServer : IDisposable
         }
     }
 
-    /// <summary>With the membership locked: nobody can be added beside one who keeps what he wrote, whoever came first.</summary>
-    private void RefuseWriteback(ShareConfiguration wanted)
+    /// <summary>
+    /// With the membership locked: nobody can be added beside one who keeps what he wrote, or stores to files without a request, whoever
+    /// came first.
+    /// </summary>
+    private void RefuseBesideOthers(ShareConfiguration wanted)
     {
         ShareTrees trees = ShareTrees.Of(wanted.SharedDir);
+        if (_servedShares.Where(share => wanted.Dax is not null || share.Configuration.Dax is not null)
+            .Any(share => trees.Overlaps(ShareTrees.Of(share.Directory))))
+        {
+            throw DaxSettings.Refuse(wanted.SharedDir);
+        }
+
         if (_servedShares.Where(share => wanted.Writeback || share.Configuration.Writeback)
             .Any(share => trees.Overlaps(ShareTrees.Of(share.Directory))))
         {
@@ -408,7 +438,11 @@ public sealed partial class GuestServer : IDisposable
         ClientTranslation translation = wanted.ToTranslation();
         ServedGuest? guest = null;
         HeldEntries? held = Record(share, configuration, view);
-        session = new FuseSession(OpenFileSystem, wanted.ToSessionOptions(configuration.Cache), _lockWaits, log, view, held);
+        SessionOptions options = wanted.ToSessionOptions(configuration.Cache) with
+        {
+            Dax = wanted.Dax is null ? null : new DaxOptions(DaxSettings.MinBytesOf(wanted), _lender.Value),
+        };
+        session = new FuseSession(OpenFileSystem, options, _lockWaits, log, view, held);
         guest = new ServedGuest(wanted, configuration, cache, share, session, view);
         return guest;
 
@@ -459,16 +493,12 @@ public sealed partial class GuestServer : IDisposable
         Tag = ConfigurationFile.TagOf(share, guest),
         RequestQueues = guest.NumRequestQueues ?? share.NumRequestQueues,
         Table = view?.Table,
-        SharedMemory = view is null ? default : ToLayout(share, view.Table.MemoryBytes),
+        SharedMemory = view is null ? default : DaxSettings.LayoutOf(share, view.Table.MemoryBytes),
         Queue = new QueueOptions(guest.PollUs ?? share.PollUs, guest.ThreadPoolSize ?? share.ThreadPoolSize)
         {
             HandsOver = _interposition?.HandsOver,
         },
     };
-
-    private static SharedMemoryLayout ToLayout(ShareConfiguration share, long tableBytes) => share.DaxWindowMib == 0
-        ? SharedMemoryLayout.OfTable(tableBytes)
-        : SharedMemoryLayout.Of((long)share.DaxWindowMib << 20, tableBytes);
 
     [LoggerMessage(
         Level = LogLevel.Information,

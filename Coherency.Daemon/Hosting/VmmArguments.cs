@@ -39,17 +39,28 @@ internal static class VmmArguments
             yield break;
         }
 
+        if (share.Dax is not null)
+        {
+            yield return TestDevice(guest, queues);
+            yield return $"  DAX window of {DaxSettings.LayoutOf(share).WindowBytes >> 20} MiB: QEMU 11.1 or later; no option is " +
+                "needed in the guest";
+            yield break;
+        }
+
         long bytes = VersionTableLayout.MemoryBytes(share.TableSlots);
         yield return device + " \\";
         yield return $"  -object memory-backend-file,id=table-{guest.Name},mem-path={ConfigurationFile.TablePathOf(share, guest)}," +
                 $"size={bytes},share=on,readonly=on \\";
         yield return $"  -device ivshmem-plain,memdev=table-{guest.Name}";
         yield return "  or, from QEMU 11.1 on, instead of the last three lines, with the table in the device itself:";
-        yield return $"  -device vhost-user-test-device-pci,chardev=fs-{guest.Name},virtio-id={VirtioIdFs},num_vqs={1 + queues}," +
-                $"config_size={ConfigBytes}";
+        yield return TestDevice(guest, queues);
         yield return CloudHypervisor(tag, guest.Socket, queues) +
             $" --ivshmem path={ConfigurationFile.TablePathOf(share, guest)},size={bytes}";
     }
+
+    private static string TestDevice(GuestConfiguration guest, int queues) =>
+        $"  -device vhost-user-test-device-pci,chardev=fs-{guest.Name},virtio-id={VirtioIdFs},num_vqs={1 + queues}," +
+        $"config_size={ConfigBytes}";
 
     private static string CloudHypervisor(string tag, string socket, int queues) =>
         $"  or to Cloud Hypervisor: --memory size=SIZE,shared=on --fs tag={tag},socket={Path.GetFullPath(socket)},num_queues={queues}," +

@@ -34,6 +34,11 @@ public sealed record FrontendOptions
         VhostUserProtocolFeatures.MultiQueue | VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.Config
         | VhostUserProtocolFeatures.ResetDevice | VhostUserProtocolFeatures.ConfigureMemSlots | VhostUserProtocolFeatures.Status;
 
+    /// <summary>
+    /// Let the daemon map into the device's shared memory, where it offers that: <see cref="VhostUserFrontend.Window"/>; null for not.
+    /// </summary>
+    public DeviceWindowOptions? Window { get; init; }
+
     /// <summary>Index at which the rings start, modulo 65,536: lets a test begin just before the wrap-around.</summary>
     public ushort StartIndex { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Coherency.Core.Linux;
 using Coherency.Core.VhostUser;
 using Coherency.Core.VhostUser.Abi;
 using Coherency.Core.Virtio;
@@ -24,6 +25,9 @@ public sealed unsafe partial class VhostUserFrontend
 {
     private const int HighPriorityQueues = 1;
 
+    private const VhostUserProtocolFeatures SharedMemoryFeatures =
+        VhostUserProtocolFeatures.BackendReq | VhostUserProtocolFeatures.BackendSendFd | VhostUserProtocolFeatures.Shmem;
+
     private GuestRam? _memory;
     private RawVirtqueue[] _queues = [];
 
@@ -34,7 +38,8 @@ public sealed unsafe partial class VhostUserFrontend
         if (OfferedFeatures.HasFlag(VirtioFeatures.VhostUserProtocolFeatures))
         {
             OfferedProtocolFeatures = (VhostUserProtocolFeatures)Ask<ulong>(VhostUserRequest.GetProtocolFeatures);
-            ulong accepted = (ulong)(OfferedProtocolFeatures & Options.ProtocolFeatures);
+            VhostUserProtocolFeatures wanted = Options.ProtocolFeatures | (Options.Window is null ? 0 : SharedMemoryFeatures);
+            ulong accepted = (ulong)(OfferedProtocolFeatures & wanted);
             Tell(VhostUserRequest.SetProtocolFeatures, accepted);
             ProtocolFeatures = (VhostUserProtocolFeatures)accepted;
         }
@@ -129,6 +134,24 @@ public sealed unsafe partial class VhostUserFrontend
     public void AddMemoryRegion(in GuestRamRegion region) =>
         Tell(VhostUserRequest.AddMemReg, BytesOf(new vhost_user_single_mem_region { region = ToWire(region) }), [Memory.Fd]);
 
+    /// <summary>The regions' sizes, and the channel on which the daemon says what goes there; where it offers them.</summary>
+    public void OpenWindow()
+    {
+        if (Options.Window is { } options && ProtocolFeatures.HasFlag(VhostUserProtocolFeatures.Shmem))
+        {
+            SharedMemory = Ask<vhost_user_shmem_config>(VhostUserRequest.GetShmemConfig);
+            Window = DeviceWindow.Open(this, options);
+        }
+    }
+
+    /// <summary>ADD_MEM_REG of something else than the guest's own memory.</summary>
+    internal void AddMemoryRegion(ulong guestAddress, MemoryMapping mapping, long fileOffset, int fd) => Tell(
+        VhostUserRequest.AddMemReg, BytesOf(new vhost_user_single_mem_region { region = ToWire(guestAddress, mapping, fileOffset) }), [fd]);
+
+    /// <summary>REM_MEM_REG of the same.</summary>
+    internal void RemoveMemoryRegion(ulong guestAddress, MemoryMapping mapping) => Tell(
+        VhostUserRequest.RemMemReg, BytesOf(new vhost_user_single_mem_region { region = ToWire(guestAddress, mapping, 0) }), []);
+
     /// <summary>REM_MEM_REG.</summary>
     public void RemoveMemoryRegion(in GuestRamRegion region) =>
         Tell(VhostUserRequest.RemMemReg, BytesOf(new vhost_user_single_mem_region { region = ToWire(region) }), []);
@@ -219,6 +242,14 @@ public sealed unsafe partial class VhostUserFrontend
 
     /// <summary>GET_STATUS.</summary>
     public DeviceStatus GetStatus() => (DeviceStatus)Ask<ulong>(VhostUserRequest.GetStatus);
+
+    private static vhost_user_mem_region ToWire(ulong guestAddress, MemoryMapping mapping, long fileOffset) => new()
+    {
+        guest_address = guestAddress,
+        size = mapping.Length,
+        user_address = (ulong)mapping.Start,
+        mmap_offset = (ulong)fileOffset,
+    };
 
     private static vhost_user_mem_region ToWire(in GuestRamRegion region) => new()
     {

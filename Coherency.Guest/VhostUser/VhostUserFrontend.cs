@@ -66,6 +66,12 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
     /// <summary>Guest memory; set by <see cref="ShareMemory"/>.</summary>
     public GuestRam Memory => _memory ?? throw new InvalidOperationException("memory is not shared yet");
 
+    /// <summary>Sizes of the device's shared memory regions; set by <see cref="OpenWindow"/>.</summary>
+    public vhost_user_shmem_config SharedMemory { get; private set; }
+
+    /// <summary>What the daemon has mapped there; set by <see cref="OpenWindow"/>.</summary>
+    public DeviceWindow? Window { get; private set; }
+
     /// <summary>The high-priority queue, then the request queues; set by <see cref="CreateQueues"/>.</summary>
     public IReadOnlyList<RawVirtqueue> Queues => _queues;
 
@@ -86,6 +92,7 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         CreateMemory();
         CreateQueues();
         SetFeatures();
+        OpenWindow();
         ShareMemory();
         HandOverQueues();
         SetStatus(DeviceStatus.DriverOk);
@@ -149,6 +156,8 @@ public sealed unsafe partial class VhostUserFrontend : IDisposable
         }
 
         _disposed = true;
+        Connection.Shutdown();
+        Window?.Dispose();
         _reply.Dispose();
         if (_memory is null)
         {

@@ -22,8 +22,8 @@ public sealed class BackgroundCommand
     public Task<string> OutputAsync() => _machine.ExpectAsync($"cat {_files}.output");
 
     /// <summary>Waits until the command has printed a text.</summary>
-    public Task<string> WaitForOutputAsync(string text) =>
-        PollAsync($"print '{text}'", OutputAsync, output => output.Contains(text, StringComparison.Ordinal));
+    public Task<string> WaitForOutputAsync(string text, TimeSpan? timeout = null) =>
+        PollAsync($"print '{text}'", OutputAsync, output => output.Contains(text, StringComparison.Ordinal), timeout);
 
     /// <summary>Sends a line to the command's standard input.</summary>
     public Task TellAsync(string line = "go on") => _machine.ExpectAsync($"echo '{line}' >{_files}.input");

@@ -30,7 +30,7 @@ public sealed record VirtualMachineImage(string Name, string Folder)
         }
     }
 
-    public string Qemu => Path.Combine(Folder, "qemu");
+    public string Qemu { get; init; } = Path.Combine(Folder, "qemu");
 
     public string Kernel => Path.Combine(Folder, "kernel");
 

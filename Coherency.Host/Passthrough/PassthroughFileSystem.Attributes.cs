@@ -26,12 +26,12 @@ public sealed unsafe partial class PassthroughFileSystem
         if (handle is { } open && !IsByNode(open))
         {
             using HandleUse use = _handles.Use(open, HandleKind.File);
-            return use.IsEmpty ? Errno.EBADF : ReadShownAttributes(use.File.Fd, out attributes);
+            return use.IsEmpty ? Errno.EBADF : ReadShownAttributes(use.File.Node, use.File.Fd, out attributes);
         }
 
         using PinnedInode inode = Pin(node);
         using PinnedDescriptor path = _share.OpenPath(inode);
-        return path.Errno == Errno.None ? ReadShownAttributes(path.Fd, out attributes) : path.Errno;
+        return path.Errno == Errno.None ? ReadShownAttributes(inode.Node, path.Fd, out attributes) : path.Errno;
     }
 
     public Errno SetAttributes(in Caller caller, NodeId node, in AttributeChange change, out statx attributes)
@@ -66,7 +66,7 @@ public sealed unsafe partial class PassthroughFileSystem
             }
         }
 
-        return errno == Errno.None ? ReadShownAttributes(path.Fd, out attributes) : errno;
+        return errno == Errno.None ? ReadShownAttributes(inode.Node, path.Fd, out attributes) : errno;
     }
 
     /// <param name="open">An open file of the inode that the client named, if any.</param>

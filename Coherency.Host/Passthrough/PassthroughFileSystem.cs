@@ -81,6 +81,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem, IFileClo
                 _locks.DropAllOf(node.Value);
             }
 
+            _dax?.Forget(node.Value);
             _keeps.Forget(node.Value);
             _inodes.Uncharge();
             _account.UnchargeIf(inode.OwnFd >= 0);
@@ -141,6 +142,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem, IFileClo
             HasSpellings = hasSpellings,
             IsSubmount = inode.Mount != parentMount && inode.IsDirectory && _share.Options.AnnounceSubmounts,
         };
+        _dax?.Decide(inode.Node, _share.Mounts[inode.Mount].IsLocal && !entry.Node.IsDisplaced, ref entry.Attributes);
         entry.Attributes.stx_ino ^= _share.Numbers.MaskOf(attributes, _showsMounts);
         if (entry.IsSubmount)
         {
@@ -254,9 +256,10 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem, IFileClo
         _share.FoldsNames(directory) ? SlotKey.Inode(directory.Key) : name.Slot;
 
     /// <summary>As the client is to see them.</summary>
-    private Errno ReadShownAttributes(int fd, out statx attributes)
+    private Errno ReadShownAttributes(ulong node, int fd, out statx attributes)
     {
         Errno errno = ReadAttributes(fd, out attributes);
+        _dax?.Show(node, ref attributes);
         attributes.stx_ino ^= errno == Errno.None ? _share.Numbers.MaskOf(attributes, _showsMounts) : 0;
         return errno;
     }

@@ -15,6 +15,12 @@ public abstract unsafe class ForwardingFileSystem(IFileSystem inner) : IFileSyst
 
     public virtual void ShowMounts() => Inner.ShowMounts();
 
+    public virtual bool TryShowDax(long minBytes) => Inner.TryShowDax(minBytes);
+
+    public virtual Errno OpenForMapping(NodeId node, out int fd) => Inner.OpenForMapping(node, out fd);
+
+    public virtual Errno PrepareStores(NodeId node, long offset, long length) => Inner.PrepareStores(node, offset, length);
+
     public virtual void KeepOpened(NodeId node) => Inner.KeepOpened(node);
 
     public virtual void LetClosed(NodeId node) => Inner.LetClosed(node);

@@ -48,6 +48,7 @@ public sealed partial class FuseSession
         if (reader.TryRead(out fuse_forget_in arguments))
         {
             files.Forget(request.Node, arguments.nlookup);
+            UnmapForgotten(files, request.Node);
             _held?.Forget(files, request.Node, arguments.nlookup);
         }
 
@@ -63,6 +64,7 @@ public sealed partial class FuseSession
             for (uint i = 0; i < arguments.count && reader.TryRead(out fuse_forget_one one); i++)
             {
                 files.Forget(new NodeId(one.nodeid), one.nlookup);
+                UnmapForgotten(files, new NodeId(one.nodeid));
                 _held?.Forget(files, new NodeId(one.nodeid), one.nlookup);
             }
         }

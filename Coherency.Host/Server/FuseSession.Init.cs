@@ -62,6 +62,11 @@ public sealed partial class FuseSession
             return Errno.EPROTO;
         }
 
+        if (RefusesDax(offered))
+        {
+            return Errno.EOPNOTSUPP;
+        }
+
         Start(offered, offer.minor);
         if (_initLog.Allows(out long unsaid))
         {
@@ -95,7 +100,7 @@ public sealed partial class FuseSession
     private void Start(FuseInitFlags offered, uint minor)
     {
         _offered = offered;
-        _granted = offered & Supported();
+        _granted = offered & (Supported() | When(CanUseWindow(offered), DaxFlags));
         _cache = minor < _options.EpochProtocolMinor ? _options.CacheOfOlderProtocols! : _options.Cache;
         Replace(_openFileSystem, Math.Min(minor, ProtocolMinorMax));
     }
@@ -137,6 +142,7 @@ public sealed partial class FuseSession
         max_write = FuseLimits.PayloadBytesMax,
         max_pages = FuseLimits.PayloadPagesMax,
         time_gran = 1,
+        map_alignment = MapAlignment,
     };
 
     [LoggerMessage(

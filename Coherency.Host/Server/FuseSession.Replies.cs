@@ -30,15 +30,18 @@ public sealed partial class FuseSession
         entry_valid_nsec = Nanoseconds(timeout),
     };
 
-    private uint AttributeFlags(in Entry entry) =>
-        entry.IsSubmount && _granted.HasFlag(FuseInitFlags.Submounts) ? (uint)FuseAttrFlags.Submount : 0;
+    private uint AttributeFlags(in Entry entry) => AttributeFlags(entry.Attributes)
+        | (entry.IsSubmount && _granted.HasFlag(FuseInitFlags.Submounts) ? (uint)FuseAttrFlags.Submount : 0);
 
-    private static void ReplyAttributes(FuseRequest request, in statx attributes, TimeSpan timeout) =>
+    private uint AttributeFlags(in statx attributes) =>
+        _mapped is not null && (attributes.stx_attributes & StatFlags.STATX_ATTR_DAX) != 0 ? (uint)FuseAttrFlags.Dax : 0;
+
+    private void ReplyAttributes(FuseRequest request, in statx attributes, TimeSpan timeout) =>
         request.Reply(new fuse_attr_out
         {
             attr_valid = Seconds(timeout),
             attr_valid_nsec = Nanoseconds(timeout),
-            attr = AttributeEncoder.ToAttr(attributes, 0),
+            attr = AttributeEncoder.ToAttr(attributes, AttributeFlags(attributes)),
         });
 
     private static Errno ReplyOnSuccess(FuseRequest request, Errno result)

@@ -113,7 +113,7 @@ public sealed partial class FuseSession : IDisposable
         }
 
         // One that has not failed may wait still, or has been counted when it was answered.
-        bool mayWait = isRetried || opcode == FuseOpcode.SetLkw;
+        bool mayWait = isRetried || opcode is FuseOpcode.SetLkw or FuseOpcode.SetupMapping;
         if (Counters.MeasuresRequests && (!mayWait || error != Errno.None))
         {
             recorder.Finish(opcode, node, arrivedAt, error);
@@ -160,6 +160,7 @@ public sealed partial class FuseSession : IDisposable
     {
         _retries.CancelAll(channel);
         _subscriber?.Cancel(channel);
+        _mapped?.Cancel(channel);
     }
 
     /// <summary>
@@ -221,6 +222,7 @@ public sealed partial class FuseSession : IDisposable
     {
         Conversation? ended;
         EventSubscriber? listener;
+        MappedRanges? mapped;
         lock (_stateLock)
         {
             ObjectDisposedException.ThrowIf(_disposed && open is not null, this);
@@ -229,6 +231,8 @@ public sealed partial class FuseSession : IDisposable
             _cacheReport = null;
             ended = _conversation;
             listener = TakeSubscriber();
+            mapped = _mapped;
+            _mapped = null;
             _lockWaits.Forget(this);
             _conversation = open is null ? null : new Conversation(Open(open), _lockWaits);
             _held?.Begin(_conversation?.Files);
@@ -237,6 +241,7 @@ public sealed partial class FuseSession : IDisposable
 
         _retries.CancelAll();
         Unsubscribe(listener);
+        mapped?.EndAll();
         ended?.Release();
     }
 
@@ -247,6 +252,8 @@ public sealed partial class FuseSession : IDisposable
         {
             files.ShowMounts();
         }
+
+        BeginMapping(files);
 
         return files;
     }
@@ -321,6 +328,8 @@ public sealed partial class FuseSession : IDisposable
         FuseOpcode.SetLk => SetLk(request, files, wait: false),
         FuseOpcode.SetLkw => SetLk(request, files, wait: true),
         FuseOpcode.Interrupt => Interrupt(request),
+        FuseOpcode.SetupMapping => SetupMapping(request, files),
+        FuseOpcode.RemoveMapping => RemoveMapping(request),
         FuseOpcode.Destroy => Destroy(request),
         _ => Errno.ENOSYS,
     };

@@ -28,6 +28,24 @@ public unsafe interface IFileSystem : IDisposable
     void ShowMounts();
 
     /// <summary>
+    /// From now on the attributes of files that the client is to see in the memory of its device have STATX_ATTR_DAX, and others have not.
+    /// False where there are none: nothing has changed then.
+    /// </summary>
+    /// <param name="minBytes">Of the smallest that is worth it.</param>
+    bool TryShowDax(long minBytes);
+
+    /// <summary>Opens a file that has STATX_ATTR_DAX for reading and writing.</summary>
+    /// <param name="fd">For the caller to close.</param>
+    /// <returns>Never EAGAIN or ENOMEM: page faults of Linux take those otherwise. ERESTART where it has to wait.</returns>
+    Errno OpenForMapping(NodeId node, out int fd);
+
+    /// <summary>
+    /// The client is about to store to a part of such a file, of which nobody is told any more: there is room for it on the disk, and the
+    /// file's time has changed. ENOSPC when there is none.
+    /// </summary>
+    Errno PrepareStores(NodeId node, long offset, long length);
+
+    /// <summary>
     /// The client, which does without opens, holds a file open: what removes its last name beside the daemon must not take it
     /// away. Ignored for a node that it does not hold.
     /// </summary>

@@ -22,6 +22,16 @@ public sealed unsafe class NullFileSystem : IFileSystem
     /// <summary>It has a handle for everything.</summary>
     public bool TryDoWithoutOpens() => false;
 
+    public bool TryShowDax(long minBytes) => false;
+
+    public Errno OpenForMapping(NodeId node, out int fd)
+    {
+        fd = -1;
+        return Errno.EIO;
+    }
+
+    public Errno PrepareStores(NodeId node, long offset, long length) => Errno.EIO;
+
     public void ShowMounts()
     {
     }

@@ -13,6 +13,17 @@ public sealed unsafe class ReadOnlyFileSystem(IFileSystem inner) : ForwardingFil
 
     public override bool IsReadOnly => true;
 
+    /// <summary>What a VMM maps for a guest, that can store to.</summary>
+    public override bool TryShowDax(long minBytes) => false;
+
+    public override Errno OpenForMapping(NodeId node, out int fd)
+    {
+        fd = -1;
+        return Errno.EROFS;
+    }
+
+    public override Errno PrepareStores(NodeId node, long offset, long length) => Errno.EROFS;
+
     public override Errno Open(in Caller caller, NodeId node, int flags, bool killSuidGid, out FileHandle handle)
     {
         handle = default;

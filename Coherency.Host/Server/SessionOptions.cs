@@ -3,6 +3,9 @@ namespace Coherency.Host.Server;
 /// <summary>What a session offers its client.</summary>
 public sealed record SessionOptions
 {
+    /// <summary>Which files a client sees in the memory of its device; none when not given.</summary>
+    public DaxOptions? Dax { get; init; }
+
     public CachePolicy Cache { get; init; } = CachePolicy.For(CacheMode.Auto);
 
     /// <summary>Instead of <see cref="Cache"/> for clients that speak an older protocol than <see cref="EpochProtocolMinor"/>.</summary>

@@ -150,7 +150,7 @@ public sealed unsafe class SharedMemoryTests(HostileTestBed bed) : IClassFixture
                 ring,
                 new vring_desc { addr = read.Address, len = (uint)read.Length, flags = AttackedRing.Next, next = 1 },
                 ring.Writable(AttackedRing.Next, 2) with { len = (uint)sizeof(fuse_out_header) },
-                new vring_desc { addr = WindowAddress + (ulong)(table.Length - HeaderBytes), len = HeaderBytes, flags = AttackedRing.Write });
+                ring.Writable() with { addr = WindowAddress + (ulong)(table.Length - HeaderBytes), len = HeaderBytes });
             Assert.True(ring.WaitUsed(), "the chain never came back");
             Assert.Equal((0, (uint)sizeof(fuse_out_header) + 15), HeaderOf(ring));
             Assert.Equal("into the window"u8, ReadTable(table.Length).AsSpan(table.Length - HeaderBytes, 15));

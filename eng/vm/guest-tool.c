@@ -231,6 +231,50 @@ static void touch_mapped(char **arguments)
     printf("%c\n", page[offset]);
 }
 
+struct counting {
+    char *start;
+    long long pages, touches;
+    unsigned int seed;
+    bool is_wrong;
+};
+
+static void *count_in_pages(void *argument)
+{
+    struct counting *counting = argument;
+    for (long long i = 0; i < counting->touches; i++) {
+        long long page = rand_r(&counting->seed) % counting->pages;
+        uint64_t *words = (uint64_t *)(counting->start + page * 4096);
+        if (__atomic_load_n(&words[0], __ATOMIC_RELAXED) != (uint64_t)page)
+            counting->is_wrong = true;
+        __atomic_fetch_add(&words[1], 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+// count-mapped FILE THREADS TOUCHES: each thread touches so many pages of a mapped file, at random: the first word of each page has to be
+// the page's number, and the second becomes one more. Stays mapped until the test sends a line.
+static void count_mapped(char **arguments)
+{
+    int file = open_or_fail(arguments[0], O_RDWR), threads = atoi(arguments[1]);
+    off_t bytes = check(lseek(file, 0, SEEK_END));
+    char *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    pthread_t *ids = calloc(threads, sizeof(*ids));
+    struct counting *counting = calloc(threads, sizeof(*counting));
+    if (start == MAP_FAILED || !ids || !counting)
+        fail();
+    for (int i = 0; i < threads; i++) {
+        counting[i] = (struct counting){ start, bytes / 4096, atoll(arguments[2]), (unsigned int)i + 1, false };
+        if ((errno = pthread_create(&ids[i], NULL, count_in_pages, &counting[i])) != 0)
+            fail();
+    }
+    bool is_wrong = false;
+    for (int i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        is_wrong |= counting[i].is_wrong;
+    }
+    hold(is_wrong ? "wrong" : "right");
+}
+
 static void *load_when_told(void *byte)
 {
     hold("mapped");
@@ -1399,6 +1443,7 @@ static const struct command {
     { "hold-mapped", 1, hold_mapped },
     { "hold-dirty", 1, hold_dirty },
     { "touch-mapped", 3, touch_mapped },
+    { "count-mapped", 3, count_mapped },
     { "fault-beside-map", 3, fault_beside_map },
     { "forget-page", 2, forget_page },
     { "read-into", 3, read_into },

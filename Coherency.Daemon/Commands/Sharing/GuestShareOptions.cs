@@ -48,14 +48,20 @@ internal sealed class GuestShareOptions
     };
     private readonly Option<int?> _daxWindow = new("--dax-window")
     {
-        Description = "Offer a DAX window of that many MiB beside the table (QEMU 11.1; nothing is mapped into it yet)",
+        Description = "Offer a DAX window of that many MiB, the table counted, on QEMU 11.1; 1024 with --dax when not given",
         HelpName = "MIB",
+    };
+    private readonly Option<string?> _dax = new("--dax")
+    {
+        Description = "Let the one guest of the share see files of at least that size, such as 4M, in the DAX window instead of its own " +
+            "page cache. Experimental: docs/dax.md",
+        HelpName = "SIZE",
     };
 
     public void AddTo(Command command)
     {
         _share.AddTo(command);
-        foreach (Option option in (Option[])[_guests, _tag, _queues, _threads, _poll, _tableDir, _tableSlots, _daxWindow])
+        foreach (Option option in (Option[])[_guests, _tag, _queues, _threads, _poll, _tableDir, _tableSlots, _daxWindow, _dax])
         {
             command.Options.Add(option);
         }
@@ -75,6 +81,7 @@ internal sealed class GuestShareOptions
             TableDir = parsed.GetValue(_tableDir),
             TableSlots = parsed.GetValue(_tableSlots) ?? share.TableSlots,
             DaxWindowMib = parsed.GetValue(_daxWindow) ?? share.DaxWindowMib,
+            Dax = parsed.GetValue(_dax),
         };
     }
 

@@ -47,9 +47,9 @@ internal sealed class DeviceMemory(Action lost, LentFiles lent) : IDisposable
                 // SAFETY: the payload, a copy, was found above to have so many.
                 vhost_user_mem_region region = MemoryMarshal.Read<vhost_user_mem_region>(payload[(headerBytes + (i * regionBytes))..]);
                 int fd = message.TakeFd(i);
-                if (lent.Contains(fd))
+                if (lent.Contains(fd, out LentFile file))
                 {
-                    AddWindow(region, fd, regions);
+                    AddWindow(region, fd, file, regions);
                 }
                 else
                 {
@@ -82,9 +82,9 @@ internal sealed class DeviceMemory(Action lost, LentFiles lent) : IDisposable
         }
 
         int fd = message.TakeFd(0);
-        if (lent.Contains(fd))
+        if (lent.Contains(fd, out LentFile file))
         {
-            AddWindow(region, fd, present);
+            AddWindow(region, fd, file, present);
             return false;
         }
 
@@ -127,12 +127,13 @@ internal sealed class DeviceMemory(Action lost, LentFiles lent) : IDisposable
     /// How much of its file is there does not matter, as nothing but system calls touch it. Neither does it end the connection if it
     /// cannot be mapped: what lies there cannot be read then.
     /// </summary>
-    private void AddWindow(in vhost_user_mem_region region, int fd, IEnumerable<MemoryRegion> present)
+    private void AddWindow(in vhost_user_mem_region region, int fd, LentFile file, IEnumerable<MemoryRegion> present)
     {
         try
         {
             RefuseOverlap(region, present);
             _windows.Add(new WindowRegion(region.guest_address, region.user_address, region.size, MapWindow(region, fd)));
+            lent.Announce(file, (long)region.mmap_offset);
         }
         finally
         {

@@ -55,7 +55,8 @@ internal sealed class HandOver(Func<FuseOpcode, bool>? alsoDue = null)
 
     private bool HoldsUp(FuseOpcode opcode) => IsFsync(opcode)
         ? Volatile.Read(ref _quickInARow) < QuickInARow
-        : opcode is FuseOpcode.SyncFs or FuseOpcode.Fallocate or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64;
+        : opcode is FuseOpcode.SyncFs or FuseOpcode.Fallocate or FuseOpcode.SetupMapping
+            or FuseOpcode.CopyFileRange or FuseOpcode.CopyFileRange64;
 
     private static bool IsFsync(FuseOpcode opcode) => opcode is FuseOpcode.Fsync or FuseOpcode.FsyncDir;
 }

@@ -2,6 +2,9 @@ using Coherency.Core.Linux;
 
 namespace Coherency.Host.Transports.VhostUser;
 
+/// <summary>What makes a file that file, of those that are open.</summary>
+internal readonly record struct LentFile(uint Major, uint Minor, ulong Inode);
+
 /// <summary>
 /// Files that a back end has given to its front end to be mapped into the device's shared memory. Their bytes are not the guest's own
 /// memory, however the front end calls them. Any thread may call.
@@ -9,54 +12,66 @@ namespace Coherency.Host.Transports.VhostUser;
 internal sealed class LentFiles
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(uint Major, uint Minor, ulong Inode), int> _files = [];
+    private readonly Dictionary<LentFile, int> _files = [];
+
+    /// <summary>The front end has announced a part of such a file as memory: it has mapped it. By the thread that serves it.</summary>
+    public event Action<LentFile, long>? Announced;
 
     /// <summary>Before the front end gets it.</summary>
-    public void Add(int fd) => Change(fd, 1);
+    /// <exception cref="LinuxException">The descriptor is none.</exception>
+    public LentFile Add(int fd)
+    {
+        if (!TryIdentify(fd, out LentFile file))
+        {
+            throw new LinuxException("statx", Errno.EBADF);
+        }
+
+        lock (_lock)
+        {
+            _files[file] = _files.GetValueOrDefault(file) + 1;
+        }
+
+        return file;
+    }
 
     /// <summary>The front end has let go of it once.</summary>
-    public void Remove(int fd) => Change(fd, -1);
-
-    public bool Contains(int fd)
+    public void Remove(LentFile file)
     {
-        if (!TryIdentify(fd, out (uint Major, uint Minor, ulong Inode) identity))
+        lock (_lock)
+        {
+            int count = _files.GetValueOrDefault(file) - 1;
+            if (count > 0)
+            {
+                _files[file] = count;
+            }
+            else
+            {
+                _files.Remove(file);
+            }
+        }
+    }
+
+    public bool Contains(int fd, out LentFile file)
+    {
+        if (!TryIdentify(fd, out file))
         {
             return false;
         }
 
         lock (_lock)
         {
-            return _files.ContainsKey(identity);
+            return _files.ContainsKey(file);
         }
     }
 
-    private void Change(int fd, int difference)
-    {
-        if (!TryIdentify(fd, out (uint Major, uint Minor, ulong Inode) identity))
-        {
-            return;
-        }
+    public void Announce(LentFile file, long offset) => Announced?.Invoke(file, offset);
 
-        lock (_lock)
-        {
-            int count = _files.GetValueOrDefault(identity) + difference;
-            if (count > 0)
-            {
-                _files[identity] = count;
-            }
-            else
-            {
-                _files.Remove(identity);
-            }
-        }
-    }
-
-    private static unsafe bool TryIdentify(int fd, out (uint Major, uint Minor, ulong Inode) identity)
+    private static unsafe bool TryIdentify(int fd, out LentFile file)
     {
         // SAFETY: a NUL is the empty path.
         byte empty = 0;
         int result = Libc.Statx(fd, &empty, OpenFlags.AT_EMPTY_PATH, StatFlags.STATX_BASIC_STATS, out statx attributes);
-        identity = (attributes.stx_dev_major, attributes.stx_dev_minor, attributes.stx_ino);
+        file = new LentFile(attributes.stx_dev_major, attributes.stx_dev_minor, attributes.stx_ino);
         return result == 0;
     }
 }

@@ -23,9 +23,6 @@ internal sealed partial class VhostUserBackend : IDisposable
         VirtioFeatures.Version1 | VirtioFeatures.EventIdx | VirtioFeatures.IndirectDesc
         | VirtioFeatures.VhostUserProtocolFeatures;
 
-    /// <summary>VIRTIO 1.2, 5.11.6.4: "ID 0 ... the DAX Window".</summary>
-    private const int DaxWindowRegionId = 0;
-
     private const VhostUserProtocolFeatures StandardProtocolFeatures =
         VhostUserProtocolFeatures.MultiQueue | VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.BackendReq
         | VhostUserProtocolFeatures.Config | VhostUserProtocolFeatures.BackendSendFd | VhostUserProtocolFeatures.ResetDevice
@@ -39,9 +36,11 @@ internal sealed partial class VhostUserBackend : IDisposable
     private readonly Vring[] _vrings;
     private readonly VhostUserProtocolFeatures _offeredProtocolFeatures;
     private readonly LentFiles _lent = new();
+    private readonly LentFile? _lentTable;
     private VhostUserConnection? _unusedChannel;
     private BackendChannel? _channel;
     private SharedTable? _table;
+    private DaxWindow? _window;
     private VirtioFeatures _features;
     private VhostUserProtocolFeatures _protocolFeatures;
     private byte _status;
@@ -57,7 +56,7 @@ internal sealed partial class VhostUserBackend : IDisposable
         _memory = new DeviceMemory(LoseMemory, _lent);
         if (options.Table is { } table)
         {
-            _lent.Add(table.Fd);
+            _lentTable = _lent.Add(table.Fd);
         }
 
         _offeredProtocolFeatures = StandardProtocolFeatures
@@ -294,6 +293,12 @@ internal sealed partial class VhostUserBackend : IDisposable
         {
             _channel = new BackendChannel(connection, _options.Name, problem => LogChannelEnded(_log, _options.Name, problem));
             _table = new SharedTable(_channel, table, _options.Name, _log);
+            if (_options.SharedMemory.WindowBytes > 0)
+            {
+                _window = new DaxWindow(
+                    _channel, _lent, _lentTable!.Value, _options.SharedMemory.WindowBytes, _options.Name, _log);
+                _session.UseWindow(_window);
+            }
         }
         else
         {
@@ -304,9 +309,12 @@ internal sealed partial class VhostUserBackend : IDisposable
 
     private void CloseBackendChannel()
     {
+        _session.UseWindow(null);
         _table = null;
         _channel?.Dispose();
         _channel = null;
+        _window?.Dispose();
+        _window = null;
         _unusedChannel?.Dispose();
         _unusedChannel = null;
     }
@@ -367,7 +375,7 @@ internal sealed partial class VhostUserBackend : IDisposable
             reply.nregions = layout.WindowBytes > 0 ? 2u : 1;
             // SAFETY: both ids are constants below the 256 that the field has.
             reply.memory_sizes[VersionTableConstants.SharedMemoryRegionId] = (ulong)layout.TableBytes;
-            reply.memory_sizes[DaxWindowRegionId] = (ulong)layout.WindowBytes;
+            reply.memory_sizes[DaxWindow.RegionId] = (ulong)layout.WindowBytes;
         }
 
         Reply(message, reply);
