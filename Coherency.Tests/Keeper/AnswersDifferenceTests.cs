@@ -87,6 +87,8 @@ public sealed class AnswersDifferenceTests(ITestOutputHelper output) : IDisposab
     [InlineData("--xattrmap=:map:trusted.:user.virtiofs.:")]
     [InlineData("--xattrmap=:unsupported:client:user.:::ok:all:::")]
     [InlineData("--xattrmap=/bad/server//user.//prefix/client/user.n/user.virtiofs.//ok/all///")]
+    [InlineData("--sandbox=namespace --xattr")]
+    [InlineData("--sandbox=chroot --posix-acl --inode-file-handles=never")]
     [InlineData("--security-label")]
     [InlineData("--security-label=auto --xattrmap=:map:security.selinux:trusted.virtiofs.:")]
     [InlineData("-o security_label,xattrmap=:map:security.selinux:user.virtiofs.:")]
