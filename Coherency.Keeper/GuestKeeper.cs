@@ -67,39 +67,77 @@ internal static class GuestKeeper
         using PosixSignalRegistration interrupted = OnSignal(PosixSignal.SIGINT, stop);
         using PosixSignalRegistration hungUp = OnSignal(PosixSignal.SIGHUP, stop);
         using VmmListener listener = VmmListener.Open(options);
-        using GuestServing serving = GuestServing.Start(options, Complete(options, listener, log), log);
-        log.Write(LineSeverity.Info, "Waiting for vhost-user socket connection...");
-        int connected = WaitForVmm(listener, serving, stop);
-        if (connected < 0)
+        using VmmState state = new();
+        AttachRequest guest = Complete(options, listener, log);
+        ServerAbsence absence = new(
+            state, (out string why) => GuestServing.Follow(options, guest, log, out why), stop.Fd, log);
+        GuestServing? serving = GuestServing.Start(options, guest, log);
+        VhostUserConnection? vmm = null;
+        try
         {
-            return serving.EndedBecause is { } why ? throw new RefusedException(RefusedException.Failed, why) : 0;
-        }
+            log.Write(LineSeverity.Info, "Waiting for vhost-user socket connection...");
+            while (true)
+            {
+                RelayEnd end = vmm is null ? Await(listener, serving, stop, log, out vmm) : Relay(vmm, serving, state, stop, log);
+                if (end == RelayEnd.ServerGone)
+                {
+                    string why = serving.EndedBecause!;
+                    if (!serving.MayFollow)
+                    {
+                        throw new RefusedException(RefusedException.Failed, why);
+                    }
 
-        log.Write(LineSeverity.Info, "Client connected, servicing requests");
-        return Relay(connected, serving, stop, log);
+                    serving.Dispose();
+                    serving = absence.Wait(vmm, why, out end);
+                }
+
+                if (serving is null || end is RelayEnd.Stopped or RelayEnd.VmmGone)
+                {
+                    log.Write(
+                        LineSeverity.Info,
+                        end == RelayEnd.Stopped ? "Stopped by a signal, shutting down" : "Client disconnected, shutting down");
+                    serving?.Finish();
+                    return 0;
+                }
+            }
+        }
+        finally
+        {
+            vmm?.Dispose();
+            serving?.Dispose();
+        }
     }
 
-    private static int Relay(int connected, GuestServing serving, EventFd stop, KeeperLog log)
+    /// <summary>Waits for the VMM; the end is that of the wait, <see cref="RelayEnd.Connected"/> when it has come.</summary>
+    private static RelayEnd Await(
+        VmmListener listener, GuestServing serving, EventFd stop, KeeperLog log, out VhostUserConnection? vmm)
     {
-        using VhostUserConnection vmm = new(connected);
-        VhostUserRelay relay = new(vmm, serving, stop.Fd);
+        int connected = WaitForVmm(listener, serving, stop);
+        vmm = connected < 0 ? null : new VhostUserConnection(connected);
+        if (vmm is not null)
+        {
+            log.Write(LineSeverity.Info, "Client connected, servicing requests");
+            return RelayEnd.Connected;
+        }
+
+        return serving.EndedBecause is null ? RelayEnd.Stopped : RelayEnd.ServerGone;
+    }
+
+    private static RelayEnd Relay(VhostUserConnection vmm, GuestServing serving, VmmState state, EventFd stop, KeeperLog log)
+    {
+        VhostUserRelay relay = new(vmm, serving, state, stop.Fd);
         RelayEnd end = relay.Run();
         if (end == RelayEnd.ServerGone)
         {
             // Its last lines, and why.
-            serving.Finish();
-            throw new RefusedException(
-                RefusedException.Failed, serving.EndedBecause ?? relay.Problem ?? "the server has closed the guest's connection");
+            serving.Finish(relay.Problem ?? "the server has closed the guest's connection");
         }
-
-        if (relay.Problem is { } problem)
+        else if (relay.Problem is { } problem)
         {
             log.Write(LineSeverity.Warn, problem);
         }
 
-        log.Write(LineSeverity.Info, end == RelayEnd.Stopped ? "Stopped by a signal, shutting down" : "Client disconnected, shutting down");
-        serving.Finish();
-        return 0;
+        return end;
     }
 
     private static AttachRequest Complete(VirtiofsdOptions options, VmmListener listener, KeeperLog log)

@@ -82,8 +82,11 @@ public enum AttachNoticeKind
     /// <summary>A line for the keeper's log.</summary>
     Logged,
 
-    /// <summary>It is served no more, not because of its VMM; the text says why.</summary>
+    /// <summary>It is served no more, and should not be again; the text says why.</summary>
     Ended,
+
+    /// <summary>The server stops; another one may serve the guest.</summary>
+    Stopped,
 }
 
 /// <summary>How severe a line of a keeper's log is; the names are those of virtiofsd's <c>--log-level</c>.</summary>

@@ -28,7 +28,7 @@ public sealed class VhostUserMessage : IDisposable
     public int FdCount { get; private set; }
 
     /// <summary>The descriptors that came with it; -1 where one was taken.</summary>
-    internal ReadOnlySpan<int> Fds => _fds.AsSpan(0, FdCount);
+    public ReadOnlySpan<int> Fds => _fds.AsSpan(0, FdCount);
 
     public Span<byte> Payload => _payload.AsSpan(0, (int)_header.size);
 

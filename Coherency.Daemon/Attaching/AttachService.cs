@@ -13,8 +13,9 @@ namespace Coherency.Daemon.Attaching;
 /// </summary>
 /// <param name="tables">Where those of keepers' guests are.</param>
 /// <param name="expected">Guests that have one before they come.</param>
+/// <param name="activated">A socket that listens already, and stays; null when the service makes its own.</param>
 internal sealed unsafe partial class AttachService(
-    ExpectedTables tables, IReadOnlyList<ExpectedGuest> expected, GuestServer server, ILoggerFactory loggers)
+    ExpectedTables tables, IReadOnlyList<ExpectedGuest> expected, int? activated, GuestServer server, ILoggerFactory loggers)
     : IHostedService, IDisposable
 {
     private const int Backlog = 16;
@@ -35,10 +36,9 @@ internal sealed unsafe partial class AttachService(
     /// <exception cref="UsageException">It cannot listen.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(tables.Folder);
         tables.Expect(expected);
         _path = AttachPlace.SocketIn(tables.Folder);
-        _fd = Listen(_path);
+        _fd = activated ?? Listen(_path);
         _thread = GuardedThread.Start("attach", Run, fault => LogUnexpected(_log, fault));
         LogListening(_log, _path);
         return Task.CompletedTask;
@@ -54,9 +54,7 @@ internal sealed unsafe partial class AttachService(
             threads = [.. _threads];
             foreach (AttachChannel channel in _channels)
             {
-                channel.Send(
-                    new AttachNotice(
-                        AttachNoticeKind.Ended, "the host's coherencyd was stopped: guests that it served have to be started again"));
+                channel.Send(new AttachNotice(AttachNoticeKind.Stopped, "the host's coherencyd was stopped"));
                 channel.Shutdown();
             }
         }
@@ -76,7 +74,10 @@ internal sealed unsafe partial class AttachService(
         if (_fd >= 0)
         {
             _ = Libc.Close(_fd);
-            File.Delete(_path);
+            if (activated is null)
+            {
+                File.Delete(_path);
+            }
         }
 
         _stop.Dispose();
@@ -156,15 +157,9 @@ internal sealed unsafe partial class AttachService(
         }
 
         int fd = LinuxException.Check(Libc.Socket(SocketFlags.AF_UNIX, SocketFlags.SOCK_SEQPACKET, 0), "socket");
-        int result = Libc.Connect(fd, address);
-        if (result >= 0)
-        {
-            _ = Libc.Close(fd);
-            throw new UsageException($"--attach: another coherencyd listens at {path}: stop it, or give another name");
-        }
-
+        // The folder is this daemon's: what is there, one that was killed has left.
         File.Delete(path);
-        result = Libc.Bind(fd, address);
+        int result = Libc.Bind(fd, address);
         if (result >= 0)
         {
             // Before anybody can connect: the process may have no umask.

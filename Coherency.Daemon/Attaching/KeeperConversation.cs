@@ -38,6 +38,8 @@ internal static class KeeperConversation
             if (guest is not null)
             {
                 server.Remove(guest, leavesTable: tables?.Find(guest.Name) is not null);
+                // A keeper that hears nothing takes the server for gone, and looks for another.
+                channel.Send(new AttachNotice(AttachNoticeKind.Ended, "the server has closed the guest's connection: its log says why"));
             }
         }
     }

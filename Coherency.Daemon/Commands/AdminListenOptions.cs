@@ -8,8 +8,7 @@ internal sealed class AdminListenOptions
 {
     private readonly Option<string?> _socket = new("--admin-socket")
     {
-        Description = "UNIX socket for administration, for this user only; /run/coherencyd/admin.sock for root and " +
-            "$XDG_RUNTIME_DIR/coherencyd/admin.sock for others when not given",
+        Description = "UNIX socket for administration, for this user only; admin.sock in the folder of the instance when not given",
         HelpName = "PATH",
     };
     private readonly Option<bool> _none = new("--no-admin") { Description = "Listen for no administration" };

@@ -44,6 +44,7 @@ public static class CommandLine
             new MountCommand(),
             new DemoCommand(),
             new AdminCommand(),
+            new ListCommand(),
             new SchemaCommand(),
             new CompletionCommand(),
         };

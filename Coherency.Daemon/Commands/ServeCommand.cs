@@ -2,22 +2,22 @@ using System.CommandLine;
 using Coherency.Daemon.Commands.Sharing;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
+using Coherency.Daemon.Instances;
 
 namespace Coherency.Daemon.Commands;
 
 /// <summary><c>coherencyd serve</c>: shares directories with virtual machines.</summary>
 internal sealed class ServeCommand : Command
 {
-    private const string DefaultInstance = "default";
-
     private readonly GuestShareOptions _share = new();
     private readonly LoggingOptions _logging = new();
     private readonly AdminListenOptions _admin = new();
     private readonly ViewOptions _views = new();
     private readonly Option<string?> _config = new("--config")
     {
-        Description = "Several shares and guests, with every option, from a JSON file, or from all of a directory's files NAME.json; " +
-            "SIGHUP and 'coherencyd admin reload' read it again",
+        Description = "Several shares and guests, with every option, from a JSON file, or from all of a directory's files NAME.json and " +
+            "conf.d/NAME.json; /etc/coherencyd for root and $XDG_CONFIG_HOME/coherencyd for others when no share is given either. SIGHUP " +
+            "and 'coherencyd admin reload' read it again",
         HelpName = "FILE",
     };
     private readonly Option<string[]> _mounts = new("--mount")
@@ -27,10 +27,16 @@ internal sealed class ServeCommand : Command
         HelpName = "DIR",
     };
 
+    private readonly Option<string?> _instance = new("--instance")
+    {
+        Description = "The name by which this daemon is found on its host (coherencyd list), 'default' when not given: its sockets are " +
+            "in /run/coherencyd/NAME for root, in $XDG_RUNTIME_DIR/coherencyd/NAME for others",
+        HelpName = "NAME",
+    };
     private readonly Option<string?> _attach = new("--attach")
     {
         Description = "Serve the guests of coherencyd-virtiofsd too, which is started in place of virtiofsd: they find this daemon by " +
-            "the name (default when none is given)",
+            "its instance's name, which can be given here too",
         HelpName = "INSTANCE",
         Arity = ArgumentArity.ZeroOrOne,
     };
@@ -52,6 +58,7 @@ internal sealed class ServeCommand : Command
         Options.Add(_mounts);
         _describing = [.. Options];
         Options.Add(_config);
+        Options.Add(_instance);
         Options.Add(_attach);
         Options.Add(_expect);
         _logging.AddTo(this);
@@ -63,17 +70,20 @@ internal sealed class ServeCommand : Command
     private ServeConfiguration ReadAll(ParseResult parsed)
     {
         ServeConfiguration configuration = ReadConfiguration(parsed);
+        configuration = configuration with
+        {
+            Instance = parsed.GetValue(_instance) ?? configuration.Instance,
+            Expect = [.. configuration.Expect.Union((parsed.GetValue(_expect) ?? []).Select(ReadExpected))],
+        };
         if (parsed.GetResult(_attach) is { Implicit: false })
         {
-            configuration = configuration with { Attach = parsed.GetValue(_attach) ?? DefaultInstance };
+            configuration = configuration with
+            {
+                Attach = parsed.GetValue(_attach) ?? configuration.Attach ?? configuration.Instance ?? InstanceNames.Default,
+            };
         }
 
-        if (parsed.GetValue(_expect) is { Length: > 0 } expected)
-        {
-            configuration = configuration with { Expect = [.. configuration.Expect.Union(expected.Select(ReadExpected))] };
-            ConfigurationFile.Check(configuration);
-        }
-
+        ConfigurationFile.Check(configuration);
         return _views.Read(parsed, configuration) with { Admin = _admin.Read(parsed, configuration.Admin) };
     }
 
@@ -92,16 +102,16 @@ internal sealed class ServeCommand : Command
                 : throw new UsageException($"--config describes shares and guests, so {names} would have no effect: write it into {file}");
         }
 
-        if (parsed.GetResult(_attach) is { Implicit: false } && !_describing.Any(option => parsed.GetResult(option) is { Implicit: false }))
+        if (!_describing.Any(option => parsed.GetResult(option) is { Implicit: false }))
         {
-            return new ServeConfiguration { Shares = [] };
+            return StandardPlaces.Configuration is { } standard
+                ? ConfigurationFile.Read(standard, isStandard: true)
+                : new ServeConfiguration();
         }
 
-        ServeConfiguration configuration = new()
+        return new ServeConfiguration
         {
             Shares = [_share.Read(parsed) with { Mounts = parsed.GetValue(_mounts) ?? [] }],
         };
-        ConfigurationFile.Check(configuration);
-        return configuration;
     }
 }

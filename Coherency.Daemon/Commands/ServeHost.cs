@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Runtime.InteropServices;
-using Coherency.Core.Attaching;
 using Coherency.Daemon.Admin;
 using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Admin.Services;
@@ -11,6 +9,7 @@ using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Dashboard;
 using Coherency.Daemon.Hosting;
 using Coherency.Daemon.Hosting.Web;
+using Coherency.Daemon.Instances;
 using Coherency.Daemon.Reports;
 using Coherency.Daemon.Telemetry;
 using Coherency.Host.Passthrough;
@@ -28,11 +27,12 @@ namespace Coherency.Daemon.Commands;
 internal static partial class ServeHost
 {
     /// <exception cref="UsageException">A share, a socket or an address cannot be used.</exception>
-    public static async Task<int> RunAsync(ServeConfiguration configuration, LogSettings logging, CancellationToken cancellation)
+    public static async Task<int> RunAsync(ServeConfiguration asked, LogSettings logging, CancellationToken cancellation)
     {
-        using AdminAddresses addresses = AdminAddresses.Of(configuration.Admin);
-        await using WebApplication host = Build(
-            configuration, addresses, logging, TelemetrySettings.Read(Environment.GetEnvironmentVariable));
+        using ServePlaces places = ServePlaces.Take(asked);
+        ServeConfiguration configuration = places.Configuration;
+        AdminAddresses addresses = places.Administration;
+        await using WebApplication host = Build(configuration, places, logging, TelemetrySettings.Read(Environment.GetEnvironmentVariable));
         using PosixSignalRegistration hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true;
@@ -53,6 +53,10 @@ internal static partial class ServeHost
         if (addresses.WithoutSocketBecause is { } why)
         {
             LogWithout(log, why);
+        }
+        else if (places.Instance is null)
+        {
+            LogWithoutInstance(log, places.WithoutInstanceBecause);
         }
 
         if (addresses.Any)
@@ -98,10 +102,14 @@ internal static partial class ServeHost
     /// </summary>
     /// <exception cref="UsageException">An address makes no sense.</exception>
     internal static WebApplication Build(
-        ServeConfiguration configuration, AdminAddresses addresses, LogSettings logging, TelemetrySettings telemetry)
+        ServeConfiguration configuration, ServePlaces places, LogSettings logging, TelemetrySettings telemetry)
     {
-        IPEndPoint? dashboard = configuration.Dashboard is { } port ? DashboardAddress.Parse(port) : null;
-        IPEndPoint? metrics = configuration.Metrics is { } place ? ListenAddress.Parse(place, TelemetryHosting.MetricsOption) : null;
+        AdminAddresses addresses = places.Administration;
+        ListeningPlace? dashboard = ListeningPlace.Of(
+            configuration.Dashboard, DashboardAddress.Option, places.Activated.Dashboard, DashboardAddress.Parse);
+        ListeningPlace? metrics = ListeningPlace.Of(
+            configuration.Metrics, TelemetryHosting.MetricsOption, places.Activated.Metrics,
+            text => ListenAddress.Parse(text, TelemetryHosting.MetricsOption));
         WebApplicationBuilder builder = WebServer.CreateBuilder();
         // Exporters read from here what the environment says to them.
         builder.Configuration.AddEnvironmentVariables();
@@ -109,17 +117,23 @@ internal static partial class ServeHost
         logging.Apply(builder.Logging);
         builder.Services.AddSingleton(services => new GuestServer(configuration, services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddSingleton(services => new LiveConfiguration(
-            configuration, services.GetRequiredService<GuestServer>(), services.GetService<ExpectedTables>() is { } tables
+            configuration, services.GetRequiredService<GuestServer>(), places.Kept, services.GetService<ExpectedTables>() is { } tables
                 ? tables.Expect
                 : null));
         builder.Services.AddHostedService<GuestService>();
-        if (configuration.Attach is { } instance)
+        if (configuration.Attach is not null)
         {
-            builder.Services.AddSingleton(new ExpectedTables(AttachPlace.DirectoryOf(instance) ?? throw new UsageException(
-                $"--attach: XDG_RUNTIME_DIR does not say where keepers look ({AttachPlace.DirectoryVariable} names another folder)")));
+            builder.Services.AddSingleton(new ExpectedTables(places.Instance!.Path));
             builder.Services.AddHostedService(services => new AttachService(
-                services.GetRequiredService<ExpectedTables>(), configuration.Expect, services.GetRequiredService<GuestServer>(),
-                services.GetRequiredService<ILoggerFactory>()));
+                services.GetRequiredService<ExpectedTables>(), configuration.Expect, places.Activated.Attach,
+                services.GetRequiredService<GuestServer>(), services.GetRequiredService<ILoggerFactory>()));
+        }
+
+        if (places.Instance is { } instance)
+        {
+            builder.Services.AddHostedService(services => new InstanceAnnouncement(
+                instance, addresses.Socket?.LocalEndPoint?.ToString(), configuration.Attach is not null,
+                services.GetRequiredService<GuestServer>(), services.GetRequiredService<ILoggerFactory>()));
         }
 
         builder.AddTelemetry(telemetry, configuration.Shares.Sum(share => share.Guests.Count + share.Mounts.Count));
@@ -177,6 +191,9 @@ internal static partial class ServeHost
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No administration: {Why}; give --admin-socket PATH to have it, or --no-admin")]
     private static partial void LogWithout(ILogger log, string why);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Not found by 'coherencyd list', nor by a name: {Why}")]
+    private static partial void LogWithoutInstance(ILogger log, string why);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Administration listens on {Addresses}")]
     private static partial void LogListening(ILogger log, AdminAddresses addresses);

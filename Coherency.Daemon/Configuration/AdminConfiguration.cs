@@ -21,17 +21,4 @@ public sealed record AdminConfiguration
     public string? Key { get; set; }
 
     public string? ClientCa { get; set; }
-
-    /// <summary>Where the socket is when nobody says; null when this user has no place for it.</summary>
-    public static string? DefaultSocket()
-    {
-        const string Name = "coherencyd/admin.sock";
-        if (Environment.IsPrivilegedProcess)
-        {
-            return Path.Combine("/run", Name);
-        }
-
-        string? folder = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-        return string.IsNullOrEmpty(folder) ? null : Path.Combine(folder, Name);
-    }
 }

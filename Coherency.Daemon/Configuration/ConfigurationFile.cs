@@ -18,21 +18,24 @@ public static class ConfigurationFile
     private const int ThreadPoolSizeMax = 64;
     private const int PollMicrosecondsMax = 10_000;
 
-    /// <param name="path">A file, or a directory, all of whose files NAME.json are read, in the order of their names.</param>
+    /// <param name="path">
+    /// A file, or a directory, all of whose files NAME.json are read, and then those of conf.d in it, in the order of their names.
+    /// </param>
+    /// <param name="isStandard">Nobody named it: where it is not, nothing is said.</param>
     /// <exception cref="UsageException">A file cannot be read or says something impossible; the message says where.</exception>
-    public static ServeConfiguration Read(string path)
+    public static ServeConfiguration Read(string path, bool isStandard = false)
     {
         string source = Path.GetFullPath(path);
-        ServeConfiguration configuration = Directory.Exists(source) ? ReadDirectory(source) : ReadFile(source);
+        ServeConfiguration configuration = Directory.Exists(source) || isStandard ? ReadDirectory(source, isStandard) : ReadFile(source);
         Check(configuration);
-        return configuration with { Source = new ConfigurationSource(source, configuration) };
+        return configuration with { Source = new ConfigurationSource(source, configuration, isStandard) };
     }
 
     /// <summary>Shares are put together; of everything else, one file says it.</summary>
-    private static ServeConfiguration ReadDirectory(string path)
+    private static ServeConfiguration ReadDirectory(string path, bool mayBeEmpty)
     {
-        string[] files = [.. Directory.GetFiles(path, "*.json").Order(StringComparer.Ordinal)];
-        if (files.Length == 0)
+        string[] files = [.. FilesIn(path), .. FilesIn(Path.Combine(path, "conf.d"))];
+        if (files.Length == 0 && !mayBeEmpty)
         {
             throw new UsageException($"{path} has no file NAME.json");
         }
@@ -44,6 +47,7 @@ public static class ConfigurationFile
             Admin = Only("admin", part => part.Admin == new AdminConfiguration() ? null : part.Admin) ?? new AdminConfiguration(),
             Dashboard = Only("dashboard", part => part.Dashboard),
             Attach = Only("attach", part => part.Attach),
+            Instance = Only("instance", part => part.Instance),
             Expect = [.. parts.SelectMany(part => part.Expect)],
             Metrics = Only("metrics", part => part.Metrics),
         };
@@ -58,7 +62,10 @@ public static class ConfigurationFile
         }
     }
 
-    private static ServeConfiguration ReadFile(string path)
+    private static IEnumerable<string> FilesIn(string directory) =>
+        Directory.Exists(directory) ? Directory.GetFiles(directory, "*.json").Order(StringComparer.Ordinal) : [];
+
+    internal static ServeConfiguration ReadFile(string path)
     {
         try
         {
@@ -76,15 +83,21 @@ public static class ConfigurationFile
         }
     }
 
+    /// <summary>Refuses a daemon that would have nothing to do.</summary>
+    /// <exception cref="UsageException">It would.</exception>
+    public static void CheckServes(ServeConfiguration configuration)
+    {
+        if (configuration.Shares.Count == 0 && configuration.Attach is null)
+        {
+            string where = configuration.Source is { } source ? $" in {source.Path}" : "";
+            throw new UsageException($"no share is configured{where}: give at least one, or let keepers attach guests (--attach)");
+        }
+    }
+
     /// <summary>Checks what types cannot.</summary>
     /// <exception cref="UsageException">Something is impossible.</exception>
     public static void Check(ServeConfiguration configuration)
     {
-        if (configuration.Shares.Count == 0 && configuration.Attach is null)
-        {
-            throw new UsageException("no share is configured: give at least one, or let keepers attach guests (--attach)");
-        }
-
         foreach (ExpectedGuest guest in configuration.Expect)
         {
             CheckTag(guest.Tag, guest.Name);
@@ -94,9 +107,10 @@ public static class ConfigurationFile
             }
         }
 
-        if (configuration.Expect.Count > 0 && configuration.Attach is null)
+        if (configuration is { Instance: { } instance, Attach: { } attach } && instance != attach)
         {
-            throw new UsageException($"{configuration.Expect[0].Name} is expected, but keepers may not attach guests: give --attach too");
+            throw new UsageException(
+                $"the daemon's instance is {instance} (--instance), so that keepers cannot find it as {attach} (--attach)");
         }
 
         foreach (ShareConfiguration share in configuration.Shares)
@@ -126,6 +140,15 @@ public static class ConfigurationFile
         CheckTimeouts(share);
         CheckTranslation(share);
         CheckTable(share);
+    }
+
+    /// <exception cref="UsageException">Guests are expected that cannot come.</exception>
+    public static void CheckExpected(ServeConfiguration configuration)
+    {
+        if (configuration.Expect.Count > 0 && configuration.Attach is null)
+        {
+            throw new UsageException($"{configuration.Expect[0].Name} is expected, but keepers may not attach guests: give --attach too");
+        }
     }
 
     private static void CheckTag(string tag, string guest)

@@ -13,7 +13,10 @@ public sealed record ServeConfiguration
     [JsonPropertyName("$schema")]
     public string? Schema { get; set; }
 
-    public required IReadOnlyList<ShareConfiguration> Shares { get; init; }
+    public IReadOnlyList<ShareConfiguration> Shares { get; set; } = [];
+
+    /// <summary>The name under which the daemon is found on its host; that of <see cref="Attach"/>, or "default", when not given.</summary>
+    public string? Instance { get; set; }
 
     public AdminConfiguration Admin { get; set; } = new();
 
@@ -34,7 +37,8 @@ public sealed record ServeConfiguration
 }
 
 /// <summary>A file or directory of configuration, and what it said, before the command line.</summary>
-internal sealed record ConfigurationSource(string Path, ServeConfiguration AsRead);
+/// <param name="IsStandard">Nobody named it: it need not be there.</param>
+internal sealed record ConfigurationSource(string Path, ServeConfiguration AsRead, bool IsStandard);
 
 /// <summary>One shared directory and its guests. Property names are those of the command line's options.</summary>
 /// <remarks>

@@ -1,4 +1,3 @@
-using System.Net;
 using Coherency.Daemon.Hosting.Web;
 using Coherency.Daemon.Reports;
 using Microsoft.AspNetCore.Builder;
@@ -15,12 +14,12 @@ internal static class DashboardHosting
     /// <summary>A page has six at most.</summary>
     private const int ConnectionsMax = 128;
 
-    /// <param name="address">Of <see cref="DashboardAddress.Parse"/>.</param>
-    public static void AddDashboard(this WebApplicationBuilder builder, IPEndPoint address)
+    /// <param name="place">Of <see cref="DashboardAddress.Parse"/>.</param>
+    public static void AddDashboard(this WebApplicationBuilder builder, ListeningPlace place)
     {
         DashboardAccess access = new();
         builder.Services.AddSingleton(access);
-        builder.Listen(address, Listener.Dashboard, ConnectionsMax, endPoint => WebServer.Bind(endPoint, DashboardAddress.Option), listen =>
+        builder.Listen(place.Address, Listener.Dashboard, ConnectionsMax, place.Bind, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
             access.ListenOptions = listen;

@@ -39,6 +39,9 @@ public sealed partial class GuestServer : IDisposable
 
     internal LockWaits LockWaits => _lockWaits;
 
+    /// <summary>Guests have come or gone; by the thread that did it, with nothing locked.</summary>
+    internal event Action? MembershipChanged;
+
     /// <exception cref="IOException">A share or a socket cannot be used; nothing is left open.</exception>
     public GuestServer(ServeConfiguration configuration, ILoggerFactory loggers, Interposition? interposition = null)
     {
@@ -117,18 +120,21 @@ public sealed partial class GuestServer : IDisposable
     internal ServedGuest Add(
         ShareConfiguration configuration, GuestConfiguration guest, bool offersConfiguration, int connectionFd, Action ended)
     {
+        ServedGuest served;
         lock (_membership)
         {
             RefuseServed([guest]);
             RefuseBesideOthers(configuration);
             ServedShare share = FindShare(configuration) ?? Open(configuration, GroupFor(configuration));
             TableView? view = _coherent.OpenView(share.Share, configuration, guest);
-            ServedGuest served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
+            served = Prepare(configuration, share, guest, view, out FuseSession session, out ILogger log);
             Include(served, new GuestEndpoint(
                 ToGuestOptions(configuration, guest, view) with { OffersConfiguration = offersConfiguration }, session, log, connectionFd,
                 ended));
-            return served;
         }
+
+        MembershipChanged?.Invoke();
+        return served;
     }
 
     /// <summary>Serves more guests, all of the configuration or none; their share is opened unless it is served already.</summary>
@@ -171,6 +177,7 @@ public sealed partial class GuestServer : IDisposable
             throw;
         }
 
+        MembershipChanged?.Invoke();
         return added;
     }
 
@@ -210,6 +217,7 @@ public sealed partial class GuestServer : IDisposable
             _departures.Signal();
         }
 
+        MembershipChanged?.Invoke();
         return true;
     }
 

@@ -8,13 +8,16 @@ namespace Coherency.Daemon.Hosting;
 /// <summary>The configuration of a running server: says what it is now, and has the server follow a file that has changed.</summary>
 /// <param name="started">What the server was started with.</param>
 /// <param name="expect">Says which guests of keepers are expected from here on; null when none are served.</param>
-internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer server, Action<IReadOnlyList<ExpectedGuest>>? expect = null)
+/// <param name="kept">Guests that outlive the daemon without being in the file; null when nobody may be added so.</param>
+internal sealed class LiveConfiguration(
+    ServeConfiguration started, GuestServer server, PersistentGuests? kept = null, Action<IReadOnlyList<ExpectedGuest>>? expect = null)
 {
     private readonly Lock _lock = new();
 
     /// <summary>Those that the file has named; who was added otherwise is none of its.</summary>
     private readonly Dictionary<string, ServedGuest> _configured =
-        server.Guests.Where(guest => guest.Endpoint is { IsGiven: false }).ToDictionary(guest => guest.Name);
+        server.Guests.Where(guest => guest.Endpoint is { IsGiven: false } && kept?.Contains(guest.Name) != true)
+            .ToDictionary(guest => guest.Name);
 
     /// <summary>Expected by the command line.</summary>
     private readonly ExpectedGuest[] _expected = [.. started.Expect.Except(started.Source?.AsRead.Expect ?? [])];
@@ -28,6 +31,49 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
             .GroupBy(guest => JsonSerializer.Serialize(WithoutGuests(guest.Wanted), ConfigurationJson.Default.ShareConfiguration))
             .Select(share => share.First().Wanted with { Guests = [.. share.Select(guest => guest.Configuration)] })],
     };
+
+    /// <summary>Serves more guests, as <see cref="GuestServer.Add(ShareConfiguration)"/> does.</summary>
+    /// <param name="persistent">The next daemon of this instance serves them too.</param>
+    /// <exception cref="UsageException">As there; or nobody may be added persistently.</exception>
+    /// <exception cref="IOException">As there; or it cannot be written down: then they are not served.</exception>
+    public IReadOnlyList<ServedGuest> Add(ShareConfiguration share, bool persistent)
+    {
+        if (persistent && kept is null)
+        {
+            throw new UsageException(
+                "this daemon cannot keep guests beyond its end: it has no instance of its own (--instance), or its user no folder of " +
+                "state");
+        }
+
+        IReadOnlyList<ServedGuest> added = server.Add(share);
+        try
+        {
+            if (persistent)
+            {
+                kept!.Add(share);
+            }
+        }
+        catch
+        {
+            foreach (ServedGuest guest in added)
+            {
+                server.Remove(guest);
+            }
+
+            throw;
+        }
+
+        return added;
+    }
+
+    /// <summary>Serves a guest no more, and where it was added persistently, the next daemon does not either.</summary>
+    /// <returns>False when somebody else does it, or did.</returns>
+    /// <exception cref="IOException">That cannot be written down: it is still served.</exception>
+    public bool Remove(ServedGuest guest)
+    {
+        kept?.Remove(guest.Name);
+        return server.Remove(guest);
+    }
 
     /// <summary>Reads the file again; adds the guests that are new in it and removes those that are gone.</summary>
     /// <exception cref="UsageException">
@@ -44,7 +90,8 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
                 throw new UsageException("the daemon was started without --config: there is nothing to read again");
             }
 
-            ServeConfiguration wanted = ConfigurationFile.Read(_source.Path);
+            ServeConfiguration wanted = ConfigurationFile.Read(_source.Path, _source.IsStandard);
+            ConfigurationFile.CheckServes(wanted with { Attach = wanted.Attach ?? started.Attach });
             ServedGuest[] present = [.. _configured.Values.Where(server.Guests.Contains)];
             RefuseChanges(_source.AsRead, wanted, present);
             HashSet<string> names = [.. wanted.Shares.SelectMany(share => share.Guests).Select(guest => guest.Name)];
@@ -68,7 +115,7 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
     }
 
     /// <summary>What the command line has said beside the file stays as it is.</summary>
-    private static void RefuseChanges(ServeConfiguration before, ServeConfiguration wanted, ServedGuest[] present)
+    private void RefuseChanges(ServeConfiguration before, ServeConfiguration wanted, ServedGuest[] present)
     {
         List<string> problems = [.. Differences(Beside(before), Beside(wanted), ConfigurationJson.Default.ServeConfiguration)
             .Select(name => $"{name} cannot be changed while the daemon runs")];
@@ -76,6 +123,11 @@ internal sealed class LiveConfiguration(ServeConfiguration started, GuestServer 
         {
             foreach (GuestConfiguration guest in share.Guests)
             {
+                if (kept?.Contains(guest.Name) == true)
+                {
+                    problems.Add($"{guest.Name} was added persistently already: remove it first ('coherencyd admin remove {guest.Name}')");
+                }
+
                 if (present.FirstOrDefault(other => other.Name == guest.Name) is { } other)
                 {
                     problems.AddRange(Differences(

@@ -74,8 +74,8 @@ internal static class TelemetryHosting
     }
 
     /// <summary>Lets a Prometheus scrape there, without a certificate.</summary>
-    public static void AddMetricsListener(this WebApplicationBuilder builder, IPEndPoint address) => builder.Listen(
-        address, Listener.Metrics, ScrapersMax, endPoint => WebServer.Bind(endPoint, MetricsOption),
+    public static void AddMetricsListener(this WebApplicationBuilder builder, ListeningPlace place) => builder.Listen(
+        place.Address, Listener.Metrics, ScrapersMax, place.Bind,
         listen => listen.Protocols = HttpProtocols.Http1);
 
     /// <summary>Lets GET /metrics be answered, to those who administrate too.</summary>

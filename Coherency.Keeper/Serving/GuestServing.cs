@@ -28,6 +28,9 @@ internal sealed unsafe class GuestServing : IDisposable
     /// <summary>Why the server does not serve the guest any more; null while it does.</summary>
     public string? EndedBecause { get; private set; }
 
+    /// <summary>The host's server is gone, not this guest's place in it: the next one may serve it.</summary>
+    public bool MayFollow { get; private set; }
+
     /// <summary>Has the guest served by the server that the options say.</summary>
     /// <exception cref="RefusedException">Neither can.</exception>
     public static GuestServing Start(VirtiofsdOptions options, AttachRequest guest, KeeperLog log)
@@ -87,24 +90,32 @@ internal sealed unsafe class GuestServing : IDisposable
             switch (Channel.ReceiveNotice())
             {
                 case null:
-                    EndedBecause = "the server has gone: its log says why";
+                    End("the server has gone: its log says why", isGone: true);
+                    break;
+                case { Kind: AttachNoticeKind.Stopped } stopped:
+                    End(stopped.Text, isGone: true);
                     break;
                 case { Kind: AttachNoticeKind.Logged } line:
                     _log.Write(line.Severity, line.Text);
                     break;
                 case { Kind: AttachNoticeKind.Ended } ended:
-                    EndedBecause = ended.Text;
+                    End(ended.Text, isGone: false);
                     break;
             }
         }
         catch (AttachException broken)
         {
-            EndedBecause = broken.Message;
+            End(broken.Message, isGone: false);
         }
     }
 
+    /// <summary>Has the guest served by the host's server of now; null when there is none yet, or it refuses, with the reason.</summary>
+    public static GuestServing? Follow(VirtiofsdOptions options, AttachRequest guest, KeeperLog log, out string why) =>
+        TryJoin(options.Instance, guest, log, out why);
+
     /// <summary>Lets the server clean up after a VMM that has gone, and waits until it has.</summary>
-    public void Finish()
+    /// <param name="otherwise">Why it ended, if the server does not say.</param>
+    public void Finish(string otherwise = "the server has not ended in time")
     {
         Control.Shutdown();
         pollfd channel = new() { fd = Channel.Fd, events = EventFlags.POLLIN };
@@ -113,6 +124,8 @@ internal sealed unsafe class GuestServing : IDisposable
         {
             Listen();
         }
+
+        End(otherwise, isGone: false);
     }
 
     public void Dispose()
@@ -120,6 +133,16 @@ internal sealed unsafe class GuestServing : IDisposable
         Control.Dispose();
         Channel.Dispose();
         _own?.Dispose();
+    }
+
+    /// <summary>The first reason counts.</summary>
+    private void End(string why, bool isGone)
+    {
+        if (EndedBecause is null)
+        {
+            EndedBecause = why;
+            MayFollow = isGone && _own is null;
+        }
     }
 
     private const int FinishMs = 10_000;

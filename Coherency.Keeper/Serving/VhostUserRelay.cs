@@ -6,6 +6,8 @@ namespace Coherency.Keeper.Serving;
 /// <summary>How a conversation came to its end.</summary>
 internal enum RelayEnd
 {
+    /// <summary>It has only begun.</summary>
+    Connected,
     VmmGone,
     ServerGone,
     Stopped,
@@ -16,7 +18,8 @@ internal enum RelayEnd
 /// the back end's channel. Requests do not come by here: the server works with the guest's memory itself. So the VMM's connection
 /// belongs to this process, and does not depend on which process serves the guest.
 /// </summary>
-internal sealed unsafe class VhostUserRelay(VhostUserConnection vmm, GuestServing serving, int stopFd)
+/// <param name="state">Keeps what another server would have to know.</param>
+internal sealed unsafe class VhostUserRelay(VhostUserConnection vmm, GuestServing serving, VmmState state, int stopFd)
 {
     /// <summary>What broke a connection; null when it was closed between two messages.</summary>
     public string? Problem { get; private set; }
@@ -53,9 +56,13 @@ internal sealed unsafe class VhostUserRelay(VhostUserConnection vmm, GuestServin
                 return RelayEnd.ServerGone;
             }
 
-            if (fds[1].revents != 0 && !TryForward(message, vmm))
+            if (fds[1].revents != 0)
             {
-                return RelayEnd.VmmGone;
+                state.TakeAnswer(message);
+                if (!TryForward(message, vmm))
+                {
+                    return RelayEnd.VmmGone;
+                }
             }
 
             if (fds[0].revents != 0 && !TryReceive(vmm, message))
@@ -63,10 +70,32 @@ internal sealed unsafe class VhostUserRelay(VhostUserConnection vmm, GuestServin
                 return RelayEnd.VmmGone;
             }
 
-            if (fds[0].revents != 0 && !TryForward(message, serving.Control))
+            if (fds[0].revents != 0 && !TryPassOn(message))
             {
                 return RelayEnd.ServerGone;
             }
+        }
+    }
+
+    /// <returns>False when the server is gone.</returns>
+    private bool TryPassOn(VhostUserMessage message)
+    {
+        try
+        {
+            KeptMessage said = state.Take(message, earlier => earlier.SendTo(serving.Control), out bool isPassed);
+            if (isPassed)
+            {
+                state.Expect(said);
+                serving.Control.Forward(message);
+                return true;
+            }
+
+            return state.TryReply(vmm, said) || TryForward(message, serving.Control);
+        }
+        catch (VhostUserException broken)
+        {
+            Problem = broken.Message;
+            return false;
         }
     }
 

@@ -106,10 +106,10 @@ public sealed class AdminListeningTests : IDisposable
         // Both with a /run of their own.
         string run = _folder.CreateSubdirectory("run").FullName;
         using RunningDaemon first = StartWithRun(run, "a");
-        Assert.True(File.Exists(Path.Combine(run, "coherencyd", "admin.sock")), first.Output);
+        Assert.True(File.Exists(Path.Combine(run, "coherencyd", "default", "admin.sock")), first.Output);
         using RunningDaemon second = StartWithRun(run, "b");
         // Log lines are written by a thread of their own.
-        const string Expected = "No administration: --admin-socket /run/coherencyd/admin.sock is in use by another daemon";
+        const string Expected = "No administration: another daemon is the instance 'default'";
         Assert.True(
             SpinWait.SpinUntil(() => second.Output.Contains(Expected, StringComparison.Ordinal), TimeSpan.FromSeconds(10)), second.Output);
         Assert.DoesNotContain("No administration", first.Output, StringComparison.Ordinal);

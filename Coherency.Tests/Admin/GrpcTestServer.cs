@@ -21,7 +21,7 @@ internal sealed class GrpcTestServer : IAsyncDisposable
     {
         Socket = Path.Combine(_folder.FullName, "admin.sock");
         WebApplicationBuilder builder = WebServer.CreateBuilder();
-        _addresses = AdminAddresses.Of(new AdminConfiguration { Socket = Socket });
+        _addresses = AdminAddresses.Of(new AdminConfiguration { Socket = Socket }, instance: null, "", activated: null);
         builder.AddAdministration(_addresses, limits);
         builder.Services.AddSingleton(Service);
         _web = builder.Build();

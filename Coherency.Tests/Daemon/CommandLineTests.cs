@@ -22,7 +22,6 @@ public abstract class CommandLineScenarios(DaemonProgram program) : IDisposable
     }
 
     [Theory]
-    [InlineData("serve", "no directory to share")]
     [InlineData("serve --shared-dir /nowhere/at/all --guest a={socket}", "/nowhere/at/all")]
     [InlineData("serve --shared-dir {share}", "has no guest")]
     [InlineData("serve --shared-dir {share} --guest a", "NAME=SOCKET is right")]

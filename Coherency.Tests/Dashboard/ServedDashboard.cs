@@ -49,7 +49,7 @@ internal sealed class ServedDashboard : IAsyncDisposable
         builder.Services.AddSingleton(_history);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddHostedService<HistorySampler>();
-        builder.AddDashboard(new IPEndPoint(IPAddress.Loopback, port));
+        builder.AddDashboard(ListeningPlace.Of($"{port}", DashboardAddress.Option, activated: null, DashboardAddress.Parse)!);
         _server = builder.Build();
         _server.UseListeners();
         _server.MapDashboard();

@@ -1,6 +1,5 @@
 using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
-using Coherency.Daemon.Admin.Listening;
 using Coherency.Daemon.Commands;
 using Coherency.Daemon.Configuration;
 using Coherency.Daemon.Hosting;
@@ -27,7 +26,7 @@ internal sealed class TelemetryBed : IDisposable
     public const string GuestB = "b";
 
     private readonly DirectoryInfo _work = System.IO.Directory.CreateTempSubdirectory("coherency-telemetry-");
-    private readonly AdminAddresses _addresses;
+    private readonly ServePlaces _places;
     private readonly WebApplication _host;
 
     public TelemetryBed(bool isDisabled = false)
@@ -45,10 +44,10 @@ internal sealed class TelemetryBed : IDisposable
             Admin = new AdminConfiguration { Socket = Path.Combine(_work.FullName, "admin.sock") },
             Metrics = "0",
         };
-        _addresses = AdminAddresses.Of(configuration.Admin);
+        _places = ServePlaces.Take(configuration);
         _host = ServeHost.Build(
             configuration,
-            _addresses,
+            _places,
             new LogSettings(LogLevel.None, LogFormat.Text),
             TelemetrySettings.Off with { IsDisabled = isDisabled });
         _host.StartAsync().Wait();
@@ -88,7 +87,7 @@ internal sealed class TelemetryBed : IDisposable
     public void Dispose()
     {
         ((IDisposable)_host).Dispose();
-        _addresses.Dispose();
+        _places.Dispose();
         _work.Delete(recursive: true);
     }
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Instances;
 
 namespace Coherency.Daemon.Admin.Listening;
 
@@ -29,13 +30,23 @@ internal sealed class AdminAddresses(Socket? socket, TlsListener? network) : IDi
             ((string?[])[Socket?.LocalEndPoint?.ToString(), Network is null ? null : $"{Network.EndPoint} with TLS"]).Where(
                 address => address is not null));
 
+    /// <param name="instance">The daemon's folder, where its socket is unless it is said otherwise; null when it has none.</param>
+    /// <param name="withoutInstance">Why it has none.</param>
+    /// <param name="activated">A socket that listens already, taken over; null when none was passed.</param>
     /// <exception cref="UsageException">What was asked for cannot be had.</exception>
-    public static AdminAddresses Of(AdminConfiguration configuration)
+    public static AdminAddresses Of(AdminConfiguration configuration, InstanceFolder? instance, string withoutInstance, Socket? activated)
     {
         TlsListener? network = TlsListener.Of(configuration);
         if (!configuration.Enabled)
         {
             return new AdminAddresses(null, null);
+        }
+
+        if (activated is not null)
+        {
+            return configuration.Socket is null
+                ? new AdminAddresses(activated, network)
+                : throw new UsageException($"--admin-socket {configuration.Socket}: the socket was passed already (LISTEN_FDNAMES)");
         }
 
         if (configuration.Socket is { } given)
@@ -44,12 +55,12 @@ internal sealed class AdminAddresses(Socket? socket, TlsListener? network) : IDi
         }
 
         // Nobody asked for this one: the daemon can do without.
-        string? why = "XDG_RUNTIME_DIR does not say where its socket may be";
+        string why = withoutInstance;
         try
         {
-            if (AdminConfiguration.DefaultSocket() is { } standard)
+            if (instance is not null)
             {
-                return new AdminAddresses(Listen(standard), network);
+                return new AdminAddresses(Listen(instance.AdminSocket), network);
             }
         }
         catch (UsageException impossible)

@@ -18,7 +18,7 @@ internal sealed partial class AdminService
         return ChangeAsync(() =>
         {
             V1.AddGuestsResponse response = new();
-            foreach (ServedGuest guest in _server.Add(share))
+            foreach (ServedGuest guest in configuration.Add(share, request.Persistent))
             {
                 V1.AddedGuest added = new() { Name = guest.Name };
                 added.Instructions.AddRange(VmmArguments.Describe(guest.Wanted, guest.Configuration));
@@ -40,7 +40,7 @@ internal sealed partial class AdminService
                 $"{guest.Name} came with a coherencyd-virtiofsd and goes with it: stop that, or disconnect the guest"));
         }
 
-        return ChangeAsync(() => _server.Remove(guest)
+        return ChangeAsync(() => configuration.Remove(guest)
             ? new V1.RemoveGuestResponse()
             : throw new RpcException(new Status(StatusCode.NotFound, $"{guest.Name} is being removed already")));
     }

@@ -12,10 +12,17 @@ namespace Coherency.Daemon.Commands.Remote;
 internal sealed class AddCommand : AdminSubcommand
 {
     private readonly GuestShareOptions _share = new();
+    private readonly Option<bool> _persistent = new("--persistent")
+    {
+        Description = "The daemon serves them again after it was restarted, until they are removed ('coherencyd admin remove')",
+    };
 
     public AddCommand(AdminOptions options)
-        : base("add", "Serve more guests, of a directory that is shared already or of another one, by the options of 'serve'", options) =>
+        : base("add", "Serve more guests, of a directory that is shared already or of another one, by the options of 'serve'", options)
+    {
         _share.AddTo(this);
+        Options.Add(_persistent);
+    }
 
     protected override async Task<int> RunAsync(ParseResult parsed, AdminClient daemon, AdminOutput output, CancellationToken cancellation)
     {
@@ -23,6 +30,7 @@ internal sealed class AddCommand : AdminSubcommand
         ConfigurationFile.Check(new ServeConfiguration { Shares = [share] });
         AddGuestsRequest request = new()
         {
+            Persistent = parsed.GetValue(_persistent),
             Share = Struct.Parser.ParseJson(JsonSerializer.Serialize(share, ConfigurationJson.Default.ShareConfiguration)),
         };
         output.Print(

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Coherency.Admin.V1;
 using Coherency.Daemon.Configuration;
+using Coherency.Daemon.Instances;
 using Grpc.Core;
 using Grpc.Net.Client;
 using AdminClient = Coherency.Admin.V1.Admin.AdminClient;
@@ -15,9 +16,16 @@ internal sealed class AdminOptions
 
     private readonly Option<string?> _socket = new("--socket")
     {
-        Description = "Where the daemon listens (its --admin-socket), when that is not this user's usual place",
+        Description = "Where the daemon listens (its --admin-socket), when it cannot be found by its instance",
         HelpName = "PATH",
         Recursive = true,
+    };
+    private readonly Option<string> _instance = new("--instance")
+    {
+        Description = "The daemon's name ('coherencyd list' has those that run), 'default' when not given",
+        HelpName = "NAME",
+        Recursive = true,
+        DefaultValueFactory = _ => InstanceNames.Default,
     };
     private readonly Option<bool> _json = new("--json")
     {
@@ -28,13 +36,14 @@ internal sealed class AdminOptions
     public void AddTo(Command command)
     {
         command.Options.Add(_socket);
+        command.Options.Add(_instance);
         command.Options.Add(_json);
     }
 
     public AdminOutput Output(ParseResult parsed) => new(parsed.GetValue(_json));
 
     /// <exception cref="UsageException">Nobody says where the daemon listens.</exception>
-    public string Socket(ParseResult parsed) => parsed.GetValue(_socket) ?? AdminConfiguration.DefaultSocket()
+    public string Socket(ParseResult parsed) => parsed.GetValue(_socket) ?? InstanceList.AdminSocketOf(parsed.GetRequiredValue(_instance))
         ?? throw new UsageException("XDG_RUNTIME_DIR does not say where the daemon's socket is: give --socket PATH");
 
     /// <summary>Names a guest; the names are asked for when the shell completes them.</summary>

@@ -49,7 +49,7 @@ internal abstract class AdminSubcommand : Command
         catch (RpcException unreachable) when (AdminChannel.WhyUnreachable(unreachable) is { } why)
         {
             Console.Error.WriteLine(
-                $"coherencyd: no daemon answers at {socket}: {why}. Is one running, as this user, with that --admin-socket?");
+                $"coherencyd: no daemon answers at {socket}: {why}. Is one running, as this user ('coherencyd list')?");
             return AdminCommand.NoDaemon;
         }
         catch (RpcException refused)

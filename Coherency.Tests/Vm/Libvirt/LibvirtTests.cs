@@ -33,10 +33,7 @@ public sealed class LibvirtTests : IAsyncLifetime
     [Fact]
     public async Task Two_machines_on_one_directory_are_coherent_through_all_that_is_done_to_them()
     {
-        using RunningDaemon daemon = RunningDaemon.Start(
-            DaemonProgram.Built,
-            ["serve", "--attach", "--no-admin", "--expect", $"web-fs0={SharingDaemon.Tag}", "--expect", $"build-fs0={SharingDaemon.Tag}"],
-            KeeperProcess.EnvironmentOf(DaemonFolder));
+        using RunningDaemon daemon = StartDaemon();
         using LibvirtDomain one = Define("web", _libvirt.Virtiofsd, TableOf("web"));
         using LibvirtDomain two = Define("build", _libvirt.Virtiofsd, TableOf("build"));
         await Task.WhenAll(one.StartAsync(), two.StartAsync());
@@ -70,6 +67,41 @@ public sealed class LibvirtTests : IAsyncLifetime
         Assert.Equal(0, daemon.Stop());
     }
 
+    /// <summary>Nothing of libvirt's stands still meanwhile.</summary>
+    [Fact]
+    public async Task A_machine_that_starts_anew_is_served_by_the_daemon_that_came_after_one_that_was_killed()
+    {
+        using LibvirtDomain machine = Define("web", _libvirt.Virtiofsd, TableOf("web"));
+        using (RunningDaemon killed = StartDaemon())
+        {
+            await machine.StartAsync();
+            await MountAsync(machine);
+            await machine.ExpectAsync($"echo before >{Mounted}/file");
+            killed.Kill();
+        }
+
+        _libvirt.Virsh("suspend", machine.Name);
+        _libvirt.Virsh("resume", machine.Name);
+        _libvirt.Virsh("reset", machine.Name);
+        await machine.WaitForBootAsync();
+        using RunningDaemon daemon = StartDaemon();
+        await MountAsync(machine);
+        Assert.Equal("before", await machine.ExpectAsync($"cat {Mounted}/file"));
+
+        // The other way round: another daemon is there before the machine starts anew.
+        Assert.Equal(0, daemon.Stop());
+        using RunningDaemon next = StartDaemon();
+        _libvirt.Virsh("suspend", machine.Name);
+        _libvirt.Virsh("resume", machine.Name);
+        _libvirt.Virsh("reset", machine.Name);
+        await machine.WaitForBootAsync();
+        await MountAsync(machine);
+        await machine.ExpectAsync($"echo after >{Mounted}/file");
+        Assert.Equal("after\n", await File.ReadAllTextAsync(Path.Combine(Share, "file")));
+        _libvirt.Virsh("destroy", machine.Name);
+        ExpectNoTrace(machine);
+    }
+
     [Fact]
     public async Task A_machine_whose_XML_names_no_program_gets_ours_by_its_description()
     {
@@ -85,6 +117,11 @@ public sealed class LibvirtTests : IAsyncLifetime
         Assert.StartsWith("--fd=", calls[^1], StringComparison.Ordinal);
         Assert.All(calls[..^1], call => Assert.Equal("--print-capabilities", call));
     }
+
+    private RunningDaemon StartDaemon() => RunningDaemon.Start(
+        DaemonProgram.Built,
+        ["serve", "--attach", "--no-admin", "--expect", $"web-fs0={SharingDaemon.Tag}", "--expect", $"build-fs0={SharingDaemon.Tag}"],
+        KeeperProcess.EnvironmentOf(DaemonFolder));
 
     /// <summary>Each reaches the directory by a name of its own, by which its keeper is found too.</summary>
     private LibvirtDomain Define(string name, string? binary, string? table)
