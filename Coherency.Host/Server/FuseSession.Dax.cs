@@ -109,11 +109,12 @@ public sealed partial class FuseSession
             return errno;
         }
 
-        int lent = mapped.HasFile(request.Node) ? -1 : _options.Dax!.Lender.Lend(fd);
+        // Also where the books have one: its last range may be removed meanwhile.
+        int lent = _options.Dax!.Lender.Lend(fd);
         _ = Libc.Close(fd);
-        if (lent < 0 && !mapped.HasFile(request.Node))
+        if (lent < 0)
         {
-            return lent == -1 ? Errno.EIO : ToMappingError(lent.ToErrno());
+            return ToMappingError(lent.ToErrno());
         }
 
         request.Channel.Park(request);
