@@ -39,7 +39,8 @@ internal sealed class PropertyDescriptions(Command serve)
         "readdirplus" => "Directory reads carry attributes",
         "announceSubmounts" => "Show mounts below the share as mounts",
         "events" => "Tell guests of changes by itself, so that watchers in them (inotify) hear of others'",
-        "daxWindowMib" => "Offer a DAX window of that many MiB beside the table (QEMU 11.1; nothing is mapped into it yet); 0 for none",
+        "preserveNoatime" => "Leave O_NOATIME on files that guests open, which the host may refuse",
+        "daxWindowMib" => "The MiB of the DAX window and the version table together (QEMU 11.1); 0 for no window",
         _ => null,
     };
 }

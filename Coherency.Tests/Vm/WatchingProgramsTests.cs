@@ -86,7 +86,8 @@ public abstract class WatchingProgramsTests(ProgramGuests guests, ITestOutputHel
     {
         const string Npm = "npm --no-audit --no-fund --ignore-scripts";
         await HostShell.ExpectAsync(
-            $"cd {HostFolder} && {Npm} init --yes >/dev/null && {Npm} install --package-lock-only --omit-lockfile-registry-resolved express@4");
+            $"cd {HostFolder} && {Npm} init --yes >/dev/null && " +
+            $"{Npm} install --package-lock-only --omit-lockfile-registry-resolved express@4");
         await WithPictureAsync("python3 /opt/watchers/watch-picture.py", "sha1sum", async picture =>
         {
             await HostShell.ExpectAsync($"cd {HostFolder} && {Npm} ci");

@@ -261,7 +261,8 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
             await HostShell.ExpectAsync($"mkdir {HostFolder}/last-{++ends}");
         }
         while (await A.ExpectAsync(
-            "i=0; until tail -n 50 /run/storm | grep -q 'CREATE,ISDIR last' || [ $i -eq 20 ]; do i=$((i+1)); sleep 0.2; done; echo $i") == "20");
+            "i=0; until tail -n 50 /run/storm | grep -q 'CREATE,ISDIR last' || [ $i -eq 20 ]; do i=$((i+1)); sleep 0.2; done; echo $i")
+            == "20");
         TimeSpan told = watch.Elapsed;
         processor = Environment.CpuUsage.TotalTime - processor;
         await A.ExpectAsync($"touch {Folder}/end");
@@ -277,7 +278,8 @@ public abstract class WatchingTests(CoherentGuests guests, ITestOutputHelper out
         // What is made and removed by the time that the daemon looks at it may be told together, but each name is told; or that more
         // happened than could be kept, and the guest counts that.
         Assert.True(
-            heard >= 4 * files || (before.Split('\n')[1] != after.Split('\n')[1] && hints != "0"), $"{heard} events of {4 * files} changes");
+            heard >= 4 * files || (before.Split('\n')[1] != after.Split('\n')[1] && hints != "0"),
+            $"{heard} events of {4 * files} changes");
     }
 
     /// <summary>Groups that are told handles, on a directory. Linux 6.1 has none on a file system without an id, as FUSE is one.</summary>
