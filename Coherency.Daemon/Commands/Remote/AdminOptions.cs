@@ -49,7 +49,7 @@ internal sealed class AdminOptions
     /// <summary>Names a guest; the names are asked for when the shell completes them.</summary>
     public Argument<string> GuestArgument()
     {
-        Argument<string> guest = new("GUEST") { Description = "Name of the guest" };
+        Argument<string> guest = new("GUEST") { Description = "Name of the guest", HelpName = "GUEST" };
         guest.CompletionSources.Add(context => GuestNames(context.ParseResult));
         return guest;
     }
