@@ -1,3 +1,4 @@
+using Coherency.Core.Fuse;
 using Coherency.Core.Versioning;
 using Coherency.Core.Versioning.Abi;
 using Coherency.Host.Coherence.Changes;
@@ -35,6 +36,9 @@ public sealed class TableView : ShareView, IDisposable
 
     /// <summary>The group whose changes move it.</summary>
     public ShareGroup Group => _group;
+
+    /// <summary>The inode key of a node: its id on the wire, but for the root's.</summary>
+    internal ulong KeyOf(NodeId node) => node == NodeId.Root ? Table.RootKey : node.Value;
 
     /// <summary>The guest said that it consults the table: it may be told to cache for ever.</summary>
     public bool IsAttached => _isAttached;

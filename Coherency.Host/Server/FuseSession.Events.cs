@@ -134,7 +134,7 @@ public sealed partial class FuseSession
     {
         if (_subscriber is { } subscriber)
         {
-            _view!.Group.Events.TellLock(subscriber, node == NodeId.Root ? _view.Table.RootKey : node.Value);
+            _view!.Group.Events.TellLock(subscriber, _view.KeyOf(node));
         }
     }
 

@@ -50,6 +50,13 @@ internal struct HeldNode : IIndexedRecord<HeldNode>
         set => _typeAndContent = (_typeAndContent & ~(ContentsEnd - 1)) | value;
     }
 
+    public void SetAttributes(in HeldStamp stamp)
+    {
+        AttributesGiven = stamp.Given;
+        AttributesSequence = stamp.Sequence;
+        AttributesExpiry = stamp.Expiry;
+    }
+
     public static uint HashOf(in HeldNode record) => HashOf(record.Node);
 
     public static uint HashOf(ulong node) => (uint)(node ^ (node >> 32));

@@ -59,12 +59,12 @@ public sealed partial class HoldingsQuery
         HeldEntries[] entries = [.. guests.Select(guest => guest.Entries)];
         if (node.Value != 0)
         {
-            Add(SlotKey.Inode(entries[0].KeyOfNode(node)), isOfName: false);
+            Add(SlotKey.Inode(entries[0].View.KeyOf(node)), isOfName: false);
         }
 
         if (name.Length > 0)
         {
-            Add(SlotKey.Name(entries[0].KeyOfNode(directory), name), isOfName: true);
+            Add(SlotKey.Name(entries[0].View.KeyOf(directory), name), isOfName: true);
         }
 
         return new InspectedObject(

@@ -1,7 +1,9 @@
 namespace Coherency.Host.Coherence.Holdings;
 
-// Requests go before queries: a query that holds the lock looks often whether a request waits, and lets it pass.
-public sealed partial class HeldEntries
+/// <summary>
+/// A lock that requests get before queries: a query that holds it looks often whether a request waits, and lets it pass.
+/// </summary>
+internal sealed class RequestsFirstLock
 {
     /// <summary>A query lets go within a microsecond: to sleep until then would take longer.</summary>
     private const int RequestSpinsMax = 64;
@@ -9,21 +11,12 @@ public sealed partial class HeldEntries
     private readonly Lock _lock = new();
     private int _waitingRequests;
 
-    private bool IsWanted => Volatile.Read(ref _waitingRequests) > 0;
+    /// <summary>A request waits.</summary>
+    public bool IsWanted => Volatile.Read(ref _waitingRequests) > 0;
 
-    /// <summary>Between two turns of a query.</summary>
-    internal void LetRequestsPass()
-    {
-        SpinWait spin = default;
-        while (IsWanted && !spin.NextSpinWillYield)
-        {
-            spin.SpinOnce();
-        }
+    public Lock.Scope EnterForQuery() => _lock.EnterScope();
 
-        Thread.Yield();
-    }
-
-    private RequestHold EnterForRequest()
+    public RequestHold EnterForRequest()
     {
         if (!_lock.TryEnter())
         {
@@ -37,6 +30,18 @@ public sealed partial class HeldEntries
         }
 
         return new RequestHold(_lock);
+    }
+
+    /// <summary>Between two turns of a query.</summary>
+    public void LetRequestsPass()
+    {
+        SpinWait spin = default;
+        while (IsWanted && !spin.NextSpinWillYield)
+        {
+            spin.SpinOnce();
+        }
+
+        Thread.Yield();
     }
 
     private bool TryEnterSoon()
@@ -53,7 +58,7 @@ public sealed partial class HeldEntries
         return false;
     }
 
-    private readonly ref struct RequestHold(Lock held)
+    internal readonly ref struct RequestHold(Lock held)
     {
         public void Dispose() => held.Exit();
     }
