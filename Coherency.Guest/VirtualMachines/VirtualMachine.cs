@@ -74,13 +74,31 @@ public sealed class VirtualMachine : IAsyncDisposable
         BackgroundCommand.StartAsync(this, Interlocked.Increment(ref _backgroundCommands), command);
 
     /// <summary>Resets the machine as a guest's own reboot does; QEMU and its connection to the daemon stay.</summary>
-    public Task RebootAsync() =>
-        ConverseAsync("reboot", BootTimeout, async cancellation =>
+    /// <param name="command">How it is asked to.</param>
+    public Task RebootAsync(string command = "reboot -f") =>
+        ConverseAsync(command, BootTimeout, async cancellation =>
         {
-            await _agent.SendAsync("reboot -f", cancellation);
+            await _agent.SendAsync(command, cancellation);
             await _agent.WaitForGreetingAsync(cancellation);
             return true;
         });
+
+    /// <summary>Has the guest turn itself off, and waits until QEMU has ended.</summary>
+    /// <param name="command">How it is asked to.</param>
+    public async Task PowerOffAsync(string command)
+    {
+        try
+        {
+            await RunAsync(command, BootTimeout);
+            await Task.Delay(BootTimeout, _qemu.Exited);
+        }
+        catch (Exception) when (!IsRunning)
+        {
+            return;
+        }
+
+        throw Failure($"`{command}` did not turn it off in {BootTimeout.TotalSeconds} s");
+    }
 
     /// <summary>QEMU's monitor, if the settings ask for one.</summary>
     public Task<QemuMonitor> OpenMonitorAsync() =>

@@ -18,9 +18,10 @@ namespace Coherency.Tests.Telemetry;
 /// not measured in turns. A full ring keeps the thread busy from one end to the other, so that nothing but its own work counts;
 /// with one request at a time, it would look for the next one most of the time, and a little delay there can even make it sooner
 /// to see it. A measurement counts if it tells no difference where there is none; on a machine that does other things too, another
-/// one takes its place.
+/// one takes its place. Two hundredths want a quiet machine, so that only eng/soak asks for them;
+/// <see cref="RequestRecorderTests"/> counts what costs most, the looks at the clock.
 /// </summary>
-[Trait("Category", "Slow")]
+[Trait("Category", "Soak")]
 [Collection(TimedTests.Name)]
 public sealed class RequestCostTests : IDisposable
 {

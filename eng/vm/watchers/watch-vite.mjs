@@ -12,6 +12,8 @@ const server = await createServer({
     configFile: false, root: process.cwd(), cacheDir: '/tmp/vite', optimizeDeps: { noDiscovery: true },
     server: { host: '127.0.0.1', port: 5173, strictPort: true },
 });
+// On a slow machine a page takes longer than the server keeps a connection, and the next request on it would fail.
+server.httpServer.keepAliveTimeout = 0;
 await server.listen();
 const address = '127.0.0.1:5173';
 
