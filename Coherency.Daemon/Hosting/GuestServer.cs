@@ -371,20 +371,29 @@ public sealed partial class GuestServer : IDisposable
         && present.AnnounceSubmounts == wanted.AnnounceSubmounts
         && (share.Watcher is not null || !ConfigurationFile.NeedsWatch(wanted)));
 
-    /// <summary>The group of those that reach files of this directory. Two cannot become one while guests work with them.</summary>
+    /// <summary>
+    /// With the membership locked: the group of those that reach files of this directory. Where they have been several, they become one
+    /// while their guests work.
+    /// </summary>
     private ShareGroup GroupFor(ShareConfiguration wanted)
     {
         ShareTrees trees = ShareTrees.Of(wanted.SharedDir);
         ServedShare[] overlapping = [.. _servedShares.Where(share => trees.Overlaps(ShareTrees.Of(share.Directory)))];
         ConfigurationFile.CheckSameFiles([.. overlapping.Select(share => share.Configuration), wanted]);
-        return overlapping.Select(share => share.Share.Group).Distinct().ToArray() switch
+        ShareGroup group = overlapping.Select(share => share.Share.Group).FirstOrDefault()
+            ?? new ShareGroup(_recordsHoldings ? new ChangeLog() : null);
+        foreach (ServedShare share in overlapping)
         {
-            [] => new ShareGroup(_recordsHoldings ? new ChangeLog() : null),
-            [ShareGroup one] => one,
-            _ => throw new UsageException(
-                $"{wanted.SharedDir} joins directories that are served apart " +
-                $"({string.Join(", ", overlapping.Select(share => share.Directory))}): start the daemon with a share of it"),
-        };
+            // Of one that is there already, too: it may not have ended yet what the last one that was added waited for in vain.
+            if (!group.TryTakeIn(share.Share.Group))
+            {
+                throw new UsageException(
+                    $"{wanted.SharedDir} joins directories that are served apart, in one of which ({share.Directory}) a change does not " +
+                    "end: does its file system stand still? Try again");
+            }
+        }
+
+        return group;
     }
 
     /// <summary>Opens a share, with nobody who has it yet.</summary>

@@ -35,5 +35,6 @@ internal static class ServingThreads
     }
 
     /// <summary>Does the thread with that number make changes for the group, within whose scopes they are?</summary>
-    public static bool Serves(int thread, ShareGroup group) => Groups.TryGetValue(thread, out ShareGroup? served) && served == group;
+    public static bool Serves(int thread, ShareGroup group) =>
+        Groups.TryGetValue(thread, out ShareGroup? served) && served.IsOneWith(group);
 }

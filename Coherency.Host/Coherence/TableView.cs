@@ -35,7 +35,7 @@ public sealed class TableView : ShareView, IDisposable
     public VersionTableWriter Table { get; }
 
     /// <summary>The group whose changes move it.</summary>
-    public ShareGroup Group => _group;
+    public ShareGroup Group => _group.Whole;
 
     /// <summary>The inode key of a node: its id on the wire, but for the root's.</summary>
     internal ulong KeyOf(NodeId node) => node == NodeId.Root ? Table.RootKey : node.Value;
@@ -209,9 +209,10 @@ public sealed class TableView : ShareView, IDisposable
 
     private void MoveEpoch(ChangeOperation operation, EpochReason reason, string why)
     {
-        _group.Log?.BeginEpoch(operation, ChangeActor.Daemon(why), this);
+        ChangeLog? log = _group.Log;
+        log?.BeginEpoch(operation, ChangeActor.Daemon(why), this);
         MoveEpoch(reason);
-        _group.Log?.EndMoves();
+        log?.EndMoves();
     }
 
     private void MoveEpoch(EpochReason reason)

@@ -41,8 +41,11 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem, IFileClo
         _handles = new HandleTable(openMax, share.Inodes, _account);
         _locks = new LockTable(share.Inodes, _account);
         _awaited = new AwaitedNodes(share.Inodes);
-        share.Sessions.Add(this);
+        ShareSessions.Add(this);
     }
+
+    /// <summary>Of its share, whose clients may reach the same files.</summary>
+    internal ShareGroup Group => _share.Group;
 
     /// <summary>Files and directories that the session has open; of a client without opens, those that it said are.</summary>
     public int OpenHandles => _handles.OpenCount + _keeps.SaidOpen;
@@ -91,7 +94,7 @@ public sealed unsafe partial class PassthroughFileSystem : IFileSystem, IFileClo
 
     public void Dispose()
     {
-        _share.Sessions.Remove(this);
+        ShareSessions.Remove(this);
         Events.ForgetCloses(this);
         _locks.Dispose();
         _handles.CloseAll();

@@ -30,6 +30,7 @@ public sealed unsafe partial class PassthroughShare : IDisposable
 
     private readonly ConcurrentDictionary<ulong, bool> _submounts = new();
     private readonly Lock _readableLock = new();
+    private readonly ShareGroup _group;
     private readonly int _rootFd;
     private readonly DescriptorCache _cache;
     private readonly bool _mayOpenAll = MayOpenAll();
@@ -42,8 +43,8 @@ public sealed unsafe partial class PassthroughShare : IDisposable
     {
         Options = options;
         Seal = options.HandleKey is { } key ? new HandleSeal(key) : HandleSeal.Random();
-        Group = group ?? new ShareGroup();
-        Sessions = ShareSessions.Of(Group);
+        _group = group ?? new ShareGroup();
+        Sessions = new ShareSessions(_group);
         _rootFd = OpenRoot(options.SharedDirectory);
         Mounts = new MountTable(options.InodeFileHandles);
         Numbers = new InodeNumbers(Mounts);
@@ -79,7 +80,7 @@ public sealed unsafe partial class PassthroughShare : IDisposable
     internal HandleSeal Seal { get; }
 
     /// <summary>Every change that sessions make passes here.</summary>
-    public ShareGroup Group { get; }
+    public ShareGroup Group => _group.Whole;
 
     /// <summary>Of all shares of the group.</summary>
     internal ShareSessions Sessions { get; }

@@ -1,34 +1,31 @@
-using System.Runtime.CompilerServices;
 using Coherency.Core.Linux;
 using Coherency.Host.Coherence;
 using Coherency.Host.Server;
 
 namespace Coherency.Host.Passthrough;
 
-/// <summary>The sessions of all shares that may reach the same files. Thread-safe.</summary>
-internal sealed class ShareSessions
+/// <summary>
+/// The sessions of all shares of a group, which may reach the same files. They are looked for among all sessions of the process, for two
+/// groups can become one. Thread-safe.
+/// </summary>
+internal sealed class ShareSessions(ShareGroup group)
 {
-    private static readonly ConditionalWeakTable<ShareGroup, ShareSessions> OfGroups = [];
+    private static readonly Lock Membership = new();
+    private static volatile PassthroughFileSystem[] s_all = [];
 
-    private readonly Lock _membership = new();
-    private volatile PassthroughFileSystem[] _sessions = [];
-
-    /// <summary>Those of a group: one object as long as the group lives.</summary>
-    public static ShareSessions Of(ShareGroup group) => OfGroups.GetOrCreateValue(group);
-
-    public void Add(PassthroughFileSystem session)
+    public static void Add(PassthroughFileSystem session)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            _sessions = [.. _sessions, session];
+            s_all = [.. s_all, session];
         }
     }
 
-    public void Remove(PassthroughFileSystem session)
+    public static void Remove(PassthroughFileSystem session)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            _sessions = [.. _sessions.Where(other => other != session)];
+            s_all = [.. s_all.Where(other => other != session)];
         }
     }
 
@@ -39,9 +36,10 @@ internal sealed class ShareSessions
     /// <param name="share">The one that <paramref name="target"/> was found in.</param>
     public Errno KeepRemoved(PassthroughShare share, scoped in NameTarget target)
     {
-        foreach (PassthroughFileSystem session in _sessions)
+        ShareGroup whole = group.Whole;
+        foreach (PassthroughFileSystem session in s_all)
         {
-            Errno errno = session.KeepRemoved(share, target);
+            Errno errno = session.Group == whole ? session.KeepRemoved(share, target) : Errno.None;
             if (errno != Errno.None)
             {
                 return errno;
@@ -54,19 +52,22 @@ internal sealed class ShareSessions
     /// <summary>Adds the owners whose record locks on a file stand in the way of a lock that another one wants.</summary>
     public void FindLockHolders(ulong inodeKey, LockOwner wanting, in FileLock wanted, List<LockOwner> holders)
     {
-        foreach (PassthroughFileSystem session in _sessions)
+        ShareGroup whole = group.Whole;
+        foreach (PassthroughFileSystem session in s_all.Where(session => session.Group == whole))
         {
             session.FindOwnLockHolders(inodeKey, wanting, wanted, holders);
         }
     }
 
     /// <summary>What each session has of an inode.</summary>
-    public string Describe(ulong node) => string.Join("; ", _sessions.Select(session => session.Describe(node)));
+    public string Describe(ulong node) => string.Join(
+        "; ", s_all.Where(session => session.Group == group.Whole).Select(session => session.Describe(node)));
 
     /// <summary>See <see cref="SessionKeeps.LetUnusedGo"/>.</summary>
     public void LetUnusedGo()
     {
-        foreach (PassthroughFileSystem session in _sessions)
+        ShareGroup whole = group.Whole;
+        foreach (PassthroughFileSystem session in s_all.Where(session => session.Group == whole))
         {
             session.LetUnusedGo();
         }

@@ -24,12 +24,15 @@ internal sealed class RandomUser
     private readonly ITreeClient _client;
     private readonly string _actor;
     private readonly Random _random;
-    private readonly NodeId[] _directories;
+    private readonly NodeId?[] _directories;
     private readonly NodeId[] _yards;
+    private readonly int[] _reachable;
+    private readonly int[] _pairs;
     private readonly NodeId?[] _lastSeen;
     private readonly HashSet<(int Yard, int Subdirectory)> _made = [];
     private readonly List<Step> _steps = [];
 
+    /// <param name="client">It may reach only some of the tree's directories, or none of the yards.</param>
     /// <param name="actor">For people who read the history.</param>
     public RandomUser(SharedTree tree, ITreeClient client, string actor, int seed)
     {
@@ -37,8 +40,11 @@ internal sealed class RandomUser
         _client = client;
         _actor = actor;
         _random = new Random(seed);
-        _directories = [.. SharedTree.Directories.Select(name => client.Lookup(NodeId.Root, name)!.Value)];
-        _yards = [.. tree.Yards.Select(yard => client.Lookup(NodeId.Root, yard.Name)!.Value)];
+        _directories = [.. SharedTree.Directories.Select(name => client.Lookup(NodeId.Root, name))];
+        _reachable = [.. Enumerable.Range(0, _directories.Length).Where(directory => _directories[directory] is not null)];
+        _pairs = [.. Enumerable.Range(0, tree.Pairs.Count).Where(
+            pair => Enumerable.Range(0, 2).All(name => _directories[tree.Pairs[pair][name].Directory] is not null))];
+        _yards = [.. tree.Yards.Select(yard => client.Lookup(NodeId.Root, yard.Name)).OfType<NodeId>()];
         _lastSeen = new NodeId?[tree.Pairs.Count];
     }
 
@@ -52,17 +58,25 @@ internal sealed class RandomUser
         }
     }
 
+    public void RunUntil(CancellationToken end)
+    {
+        while (!end.IsCancellationRequested)
+        {
+            DoSomething();
+        }
+    }
+
     private void DoSomething()
     {
-        int index = _random.Next(_tree.Pairs.Count);
+        int index = _pairs[_random.Next(_pairs.Length)];
         SharedPair pair = _tree.Pairs[index];
         int name = _random.Next(2);
         switch (_random.Next(100))
         {
-            case < 6:
+            case < 6 when _yards.Length > 0:
                 LookIntoYard(_random.Next(_yards.Length));
                 break;
-            case < 9:
+            case < 9 when _yards.Length > 0:
                 ChangeYard(_random.Next(_yards.Length));
                 break;
             case < 30 when _lastSeen[index] is { } node:
@@ -75,7 +89,7 @@ internal sealed class RandomUser
                 Link(pair, name, node);
                 break;
             case >= 47 and < 50:
-                List(_random.Next(_directories.Length));
+                List(_reachable[_random.Next(_reachable.Length)]);
                 break;
             case >= 50 and < 56:
                 Make(index, pair, name);
@@ -92,10 +106,12 @@ internal sealed class RandomUser
         }
     }
 
+    private NodeId DirectoryOf(int index) => _directories[index]!.Value;
+
     private void Find(int index, SharedPair pair, int name)
     {
         long start = Stopwatch.GetTimestamp();
-        NodeId? found = _client.Lookup(_directories[pair[name].Directory], pair[name].Name);
+        NodeId? found = _client.Lookup(DirectoryOf(pair[name].Directory), pair[name].Name);
         Record(Returned(start), pair.Names, new FindName(name, found?.Value ?? NamePair.Absent));
         _lastSeen[index] = found ?? _lastSeen[index];
     }
@@ -164,7 +180,7 @@ internal sealed class RandomUser
     private void List(int directory)
     {
         long start = Stopwatch.GetTimestamp();
-        IReadOnlyList<string> listed = _client.List(_directories[directory]);
+        IReadOnlyList<string> listed = _client.List(DirectoryOf(directory));
         Operation list = Returned(start);
         foreach (SharedPair pair in _tree.Pairs)
         {
@@ -180,7 +196,7 @@ internal sealed class RandomUser
 
     private void Make(int index, SharedPair pair, int name)
     {
-        NodeId directory = _directories[pair[name].Directory];
+        NodeId directory = DirectoryOf(pair[name].Directory);
         string entry = pair[name].Name;
         ulong target = _tree.NextValue();
         NodeId made = default;
@@ -207,7 +223,7 @@ internal sealed class RandomUser
 
     private void Remove(SharedPair pair, int name)
     {
-        NodeId directory = _directories[pair[name].Directory];
+        NodeId directory = DirectoryOf(pair[name].Directory);
         Errno errno = Attempt(
             () =>
             {
@@ -235,7 +251,7 @@ internal sealed class RandomUser
         SharedName target = pair[1 - from];
         uint flags = _random.Next(3) switch { 0 => 0, 1 => OpenFlags.RENAME_NOREPLACE, _ => OpenFlags.RENAME_EXCHANGE };
         Errno errno = Attempt(
-            () => _client.Rename(_directories[source.Directory], source.Name, _directories[target.Directory], target.Name, flags),
+            () => _client.Rename(DirectoryOf(source.Directory), source.Name, DirectoryOf(target.Directory), target.Name, flags),
             out Operation operation);
         Record(operation, pair.Names, (errno, flags) switch
         {
@@ -250,7 +266,7 @@ internal sealed class RandomUser
 
     private void Link(SharedPair pair, int name, NodeId node)
     {
-        Errno errno = Attempt(() => _client.Link(node, _directories[pair[name].Directory], pair[name].Name), out Operation operation);
+        Errno errno = Attempt(() => _client.Link(node, DirectoryOf(pair[name].Directory), pair[name].Name), out Operation operation);
         Record(operation, pair.Names, errno switch
         {
             Errno.None => new LinkName(name, node.Value),

@@ -49,7 +49,11 @@ internal sealed partial class AdminService
                 await responseStream.WriteAsync(response, context.CancellationToken).ConfigureAwait(false);
             }
 
-            if (changes.Count == 0)
+            if (changes.Count == 0 && log.TryContinue(ref position, out ChangeLog? next))
+            {
+                log = next;
+            }
+            else if (changes.Count == 0)
             {
                 await Task.Delay(ChangesPause, context.CancellationToken).ConfigureAwait(false);
             }

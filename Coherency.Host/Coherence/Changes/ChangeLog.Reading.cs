@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Coherency.Core.Versioning;
 
 namespace Coherency.Host.Coherence.Changes;
@@ -17,16 +18,31 @@ public sealed partial class ChangeLog
     {
         lock (_lock)
         {
-            long from = Math.Max(position, Oldest);
-            missed = from - position;
-            int count = (int)Math.Min(Math.Min(changes.Length, RecordsPerHold), _next - from);
-            for (int i = 0; i < count; i++)
+            long start = position;
+            long at = Math.Max(AfterGaps(start), Oldest);
+            missed = at - start - _gaps.Sum(gap => Math.Max(0, Math.Min(at, gap.End) - Math.Max(start, gap.From)));
+            int count = 0;
+            while (count < Math.Min(changes.Length, RecordsPerHold) && at < _next)
             {
-                changes[i] = At(from + i);
+                changes[count++] = At(at);
+                at = AfterGaps(at + 1);
             }
 
-            position = from + Math.Max(count, 0);
-            return Math.Max(count, 0);
+            position = at;
+            return count;
+        }
+    }
+
+    /// <summary>
+    /// Where a reader goes on that has read all: the group has become part of another one, whose log begins there to be this one's too.
+    /// </summary>
+    /// <returns>False as long as the group is one of its own.</returns>
+    public bool TryContinue(ref long position, [NotNullWhen(true)] out ChangeLog? log)
+    {
+        lock (_lock)
+        {
+            (log, position) = _continuation is { } next ? next : (null, position);
+            return log is not null;
         }
     }
 

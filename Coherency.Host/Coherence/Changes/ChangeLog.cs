@@ -21,6 +21,8 @@ public sealed partial class ChangeLog
     private readonly long[] _chains = new long[ChainCount];
 
     private readonly Lock _lock = new();
+    private readonly List<(long From, long End)> _gaps = [];
+    private (ChangeLog Log, long Position)? _continuation;
     private long _lastEpoch;
     private long _next = 1;
     private long _settled = 1;
@@ -43,7 +45,7 @@ public sealed partial class ChangeLog
     public int Capacity => _ring.Length;
 
     /// <summary>Changes remembered are those from here on.</summary>
-    private long Oldest => Math.Max(1, _next - _ring.Length);
+    private long Oldest => AfterGaps(Math.Max(1, _next - _ring.Length));
 
     /// <summary>Adds a change of a client that is about to move its slots.</summary>
     internal void BeginMoves(ChangeOperation operation, ShareView? actor, ShareView? exempt, ReadOnlySpan<TouchedObject> touched)
@@ -116,6 +118,45 @@ public sealed partial class ChangeLog
 
     /// <summary>Have the slots of all changes up to this one moved?</summary>
     internal bool HasMoved(long sequence) => sequence < Volatile.Read(ref _settled);
+
+    /// <summary>
+    /// Takes the place of another log, whose group became part of this one's. Its changes are not taken over, but sequences that it has
+    /// given out stay earlier than all that are given out here from now on.
+    /// </summary>
+    internal void Continue(ChangeLog ended)
+    {
+        long reached = ended.Next;
+        lock (_lock)
+        {
+            if (reached > _next)
+            {
+                _gaps.Add((_next, reached));
+                Volatile.Write(ref _next, reached);
+                Volatile.Write(ref _settled, _movesUnderWay == 0 ? reached : _settled);
+            }
+
+            ended.ContinueIn(this, _next);
+        }
+    }
+
+    private void ContinueIn(ChangeLog next, long position)
+    {
+        lock (_lock)
+        {
+            _continuation = (next, position);
+        }
+    }
+
+    /// <summary>A sequence, or the first one behind those that were never given out.</summary>
+    private long AfterGaps(long sequence)
+    {
+        foreach ((long from, long end) in _gaps)
+        {
+            sequence = sequence >= from && sequence < end ? end : sequence;
+        }
+
+        return sequence;
+    }
 
     /// <summary>Overwrites the oldest record. The lock is held.</summary>
     private ref ChangeRecord Add(long ticks, ChangeOperation operation, in ChangeActor actor)

@@ -70,6 +70,26 @@ internal sealed class ExpectedCloses
         }
     }
 
+    /// <summary>Has another one expect what is expected here. Of two, never each the other.</summary>
+    public void MoveTo(ExpectedCloses other)
+    {
+        lock (_lock)
+        {
+            lock (other._lock)
+            {
+                foreach ((IFileCloser closer, Dictionary<ulong, long> own) in _due)
+                {
+                    foreach ((ulong node, long time) in own)
+                    {
+                        other.Of(closer).TryAdd(node, time);
+                    }
+                }
+            }
+
+            _due.Clear();
+        }
+    }
+
     /// <summary>Tells of those whose time has come.</summary>
     /// <returns>When to look again, in milliseconds; -1 when nothing is expected.</returns>
     public int TellDue()

@@ -12,10 +12,13 @@ namespace Coherency.Host.Coherence.Events;
 /// </summary>
 public sealed class ShareEvents
 {
-    private readonly Lock _membership = new();
+    /// <summary>Of all groups: a client must not be added to one that becomes part of another.</summary>
+    private static readonly Lock Membership = new();
+
     private readonly object _wake = new();
     private readonly ExpectedCloses _closes = new();
     private volatile EventSubscriber[] _subscribers = [];
+    private volatile ShareEvents? _takenInBy;
     private Thread? _thread;
     private int _isAwake;
     private uint _lastCookie;
@@ -25,18 +28,53 @@ public sealed class ShareEvents
     private volatile bool _areWanted;
 
     /// <summary>Somebody listens to changes.</summary>
-    public bool AreWanted => _areWanted;
+    public bool AreWanted => Whole._areWanted;
 
-    public int Subscribers => _subscribers.Length;
+    public int Subscribers => Whole._subscribers.Length;
+
+    private ShareEvents Whole
+    {
+        get
+        {
+            ShareEvents whole = this;
+            while (whole._takenInBy is { } next)
+            {
+                whole = next;
+            }
+
+            return whole;
+        }
+    }
+
+    /// <summary>Who is to be told now.</summary>
+    private EventSubscriber[] Audience
+    {
+        get
+        {
+            ShareEvents events = this;
+            while (true)
+            {
+                // In this order: they have gone before it is seen where.
+                EventSubscriber[] subscribers = events._subscribers;
+                if (events._takenInBy is not { } next)
+                {
+                    return subscribers;
+                }
+
+                events = next;
+            }
+        }
+    }
 
     /// <summary>Of all clients since the start.</summary>
     public EventCounts Counts
     {
         get
         {
-            lock (_membership)
+            lock (Membership)
             {
-                return _subscribers.Aggregate(_past, static (sum, subscriber) => sum + subscriber.Queue.Counts);
+                ShareEvents whole = Whole;
+                return whole._subscribers.Aggregate(whole._past, static (sum, subscriber) => sum + subscriber.Queue.Counts);
             }
         }
     }
@@ -44,23 +82,21 @@ public sealed class ShareEvents
     /// <summary>When this returns, the client is told of every change that has not been raised yet.</summary>
     public void Subscribe(EventSubscriber subscriber)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            BeginFor(subscriber.Wanted);
-            _subscribers = [.. _subscribers, subscriber];
-            _thread ??= GuardedThread.Start("events", Run, static _ => { });
+            Whole.Add(subscriber);
         }
     }
 
     /// <summary>Has one that listens hear of other things than before, from the return of this on.</summary>
     public void Want(EventSubscriber subscriber, FileEventKinds kinds, bool locks)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            BeginFor(kinds);
+            Whole.BeginFor(kinds);
             subscriber.Wanted = kinds;
             subscriber.WantsLocks = locks;
-            EndForNobody();
+            Whole.EndForNobody();
         }
     }
 
@@ -87,14 +123,9 @@ public sealed class ShareEvents
     /// <summary>Ends that; a request that waits is answered. Harmless when it has ended before.</summary>
     public void Unsubscribe(EventSubscriber subscriber)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            if (_subscribers.Contains(subscriber))
-            {
-                _subscribers = [.. _subscribers.Where(other => other != subscriber)];
-                _past += subscriber.Queue.Counts with { Pending = 0 };
-                EndForNobody();
-            }
+            Whole.RemoveIfThere(subscriber);
         }
 
         subscriber.End();
@@ -104,45 +135,91 @@ public sealed class ShareEvents
     /// <summary>Has a watcher learn whether somebody listens, now and when that changes: then before it is listened for.</summary>
     internal void Follow(Action<bool> wantedChanged)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            _wantedChanged += wantedChanged;
+            Whole._wantedChanged += wantedChanged;
             wantedChanged(AreWanted);
         }
     }
 
     internal void Unfollow(Action<bool> wantedChanged)
     {
-        lock (_membership)
+        lock (Membership)
         {
-            _wantedChanged -= wantedChanged;
+            Whole._wantedChanged -= wantedChanged;
         }
+    }
+
+    /// <summary>
+    /// Makes another group's clients, watchers and expectations this one's: from the return of this on, each client is told what those of
+    /// both change.
+    /// </summary>
+    internal void TakeIn(ShareEvents part)
+    {
+        lock (Membership)
+        {
+            BeginFor(part._areWanted ? FileEventKinds.All : FileEventKinds.None);
+            if (_areWanted && !part._areWanted)
+            {
+                part._wantedChanged?.Invoke(true);
+            }
+
+            _wantedChanged += part._wantedChanged;
+            _past += part._past;
+            EventSubscriber[] subscribers = part._subscribers;
+            foreach (EventSubscriber subscriber in subscribers)
+            {
+                Add(subscriber);
+            }
+
+            part._takenInBy = this;
+            part._subscribers = [];
+        }
+
+        part._closes.MoveTo(_closes);
+        // Of what has been added meanwhile only the other thread may have been told, which ends.
+        part.Wake();
     }
 
     /// <summary>A client that does not tell when it closes files has changed one, and has it open perhaps.</summary>
     internal void ExpectClose(IFileCloser closer, ulong node)
     {
-        _closes.Expect(closer, node);
+        ShareEvents whole;
+        do
+        {
+            whole = Whole;
+            whole._closes.Expect(closer, node);
+        }
+        while (whole._takenInBy is not null);
         Wake();
     }
 
     /// <summary>It has said that it has the file open no more.</summary>
     internal void NoteClosed(IFileCloser closer, ulong node)
     {
-        if (AreWanted && _closes.IsOver(closer, node))
+        if (AreWanted && Whole._closes.IsOver(closer, node))
         {
             Wake();
         }
     }
 
     /// <summary>Nothing more is expected of a client.</summary>
-    internal void ForgetCloses(IFileCloser closer) => _closes.Forget(closer);
+    internal void ForgetCloses(IFileCloser closer)
+    {
+        ShareEvents whole;
+        do
+        {
+            whole = Whole;
+            whole._closes.Forget(closer);
+        }
+        while (whole._takenInBy is not null);
+    }
 
     /// <summary>Tells of a change.</summary>
     /// <param name="actor">Who made it, and is not told; null for nobody here.</param>
     public void Raise(ShareView? actor, in FileEvent happened, bool looksForRemoval = false)
     {
-        foreach (EventSubscriber subscriber in _subscribers)
+        foreach (EventSubscriber subscriber in Audience)
         {
             if (subscriber.View != actor && TryReduce(subscriber, happened, out FileEvent told))
             {
@@ -175,7 +252,7 @@ public sealed class ShareEvents
     /// <summary>Tells that something changed in a directory or of an inode, and not what.</summary>
     public void RaiseLost(ShareView? actor, ulong key)
     {
-        foreach (EventSubscriber subscriber in _subscribers)
+        foreach (EventSubscriber subscriber in Audience)
         {
             if (subscriber.View != actor && subscriber.Wanted != FileEventKinds.None && subscriber.IsToldOf(key))
             {
@@ -188,7 +265,7 @@ public sealed class ShareEvents
     /// <summary>Tells that anything may have changed.</summary>
     public void RaiseLostAll()
     {
-        foreach (EventSubscriber subscriber in _subscribers)
+        foreach (EventSubscriber subscriber in Audience)
         {
             if (subscriber.Wanted != FileEventKinds.None)
             {
@@ -207,6 +284,28 @@ public sealed class ShareEvents
             {
                 Monitor.Pulse(_wake);
             }
+        }
+
+        // After the exchange: who takes this in wakes the other one after that.
+        _takenInBy?.Wake();
+    }
+
+    /// <summary>With the membership locked.</summary>
+    private void Add(EventSubscriber subscriber)
+    {
+        BeginFor(subscriber.Wanted);
+        _subscribers = [.. _subscribers, subscriber];
+        _thread ??= GuardedThread.Start("events", Run, static _ => { });
+    }
+
+    /// <summary>With the membership locked.</summary>
+    private void RemoveIfThere(EventSubscriber subscriber)
+    {
+        if (_subscribers.Contains(subscriber))
+        {
+            _subscribers = [.. _subscribers.Where(other => other != subscriber)];
+            _past += subscriber.Queue.Counts with { Pending = 0 };
+            EndForNobody();
         }
     }
 
@@ -233,7 +332,7 @@ public sealed class ShareEvents
 
     private void RaisePair(ShareView? actor, in FileEvent first, in FileEvent second, EventLook look)
     {
-        foreach (EventSubscriber subscriber in _subscribers)
+        foreach (EventSubscriber subscriber in Audience)
         {
             if (subscriber.View == actor)
             {
@@ -293,7 +392,7 @@ public sealed class ShareEvents
 
     private uint NextCookie()
     {
-        uint cookie = Interlocked.Increment(ref _lastCookie);
+        uint cookie = Interlocked.Increment(ref Whole._lastCookie);
         return cookie != 0 ? cookie : NextCookie();
     }
 
@@ -311,7 +410,7 @@ public sealed class ShareEvents
                 wait = next < 0 ? wait : wait < 0 ? next : Math.Min(wait, next);
             }
 
-            lock (_membership)
+            lock (Membership)
             {
                 if (_subscribers.Length == 0)
                 {

@@ -14,11 +14,11 @@ internal sealed class HeldStamps(TableView view)
     /// <summary>Moving the slots of a change takes a microsecond or two; a thread that was interrupted there is not waited for.</summary>
     private const int SettleSpinsMax = 100;
 
-    private readonly ChangeLog _log =
-        view.Group.Log ?? throw new InvalidOperationException("the group writes no changes down: it needs a ChangeLog");
     private readonly long _createdMs = Environment.TickCount64;
 
-    public ChangeLog Log => _log;
+    /// <summary>Of the group, which can become part of another one.</summary>
+    public ChangeLog Log =>
+        view.Group.Log ?? throw new InvalidOperationException("the group writes no changes down: it needs a ChangeLog");
 
     public ulong SlotMask { get; } = (ulong)view.Table.SlotCount - 1;
 
@@ -26,7 +26,7 @@ internal sealed class HeldStamps(TableView view)
     public HeldStart Start()
     {
         // In this order: a move of the epoch is written down before it is made.
-        long next = _log.Next;
+        long next = Log.Next;
         return new HeldStart(next, view.Table.Epoch);
     }
 
@@ -43,7 +43,7 @@ internal sealed class HeldStamps(TableView view)
 
         bool isSettled = TryReadSettled(slot, out ulong word);
         ulong given = HeldVersion.Pack(word, start.Epoch);
-        given = _log.HasMovedSince(slot, SlotMask, view, start.Sequence) ? HeldVersion.Earlier(given) : given;
+        given = Log.HasMovedSince(slot, SlotMask, view, start.Sequence) ? HeldVersion.Earlier(given) : given;
         return new HeldStamp(given, isSettled ? (uint)start.Sequence : 0, ExpiryOf(timeout));
     }
 
@@ -62,10 +62,11 @@ internal sealed class HeldStamps(TableView view)
     {
         for (int i = 0; i < SettleSpinsMax; i++)
         {
-            long last = _log.LastOf(slot);
-            bool isSettled = _log.HasMoved(last);
+            ChangeLog log = Log;
+            long last = log.LastOf(slot);
+            bool isSettled = log.HasMoved(last);
             word = view.Table.ReadSlot(slot);
-            if (isSettled && _log.LastOf(slot) == last)
+            if (isSettled && log.LastOf(slot) == last)
             {
                 return true;
             }
