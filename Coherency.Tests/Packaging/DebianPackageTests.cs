@@ -104,10 +104,38 @@ public sealed class DebianPackageTests(DebianPackages packages) : IClassFixture<
 
         host.Run("systemctl restart coherencyd.service");
         Assert.Equal("/usr/bin/coherencyd\n", host.Run($"readlink /proc/{DaemonOf(host)}/exe"));
+        BeStarted(host);
         ServeEverything(host);
         host.Run("apt-get purge --yes coherencyd");
         Assert.Equal("", host.Run("grep --no-messages coherencyd /proc/[0-9]*/comm || true"));
         Assert.Equal("", host.Run("find /run /etc /var/lib/systemd -name '*coherenc*'"));
+    }
+
+    /// <summary>Who needs the daemon has it started, and finds it.</summary>
+    private static void BeStarted(BootedDebian host)
+    {
+        Assert.Equal("enabled\nenabled\nenabled\n", host.Run(
+            "systemctl is-enabled coherencyd.service coherencyd-attach.socket coherencyd-admin.socket"));
+        Assert.Equal("600 srw-------\n600 srw-------\n", host.Run(
+            "stat --format '%a %A' /run/coherencyd/default/attach.sock /run/coherencyd/default/admin.sock"));
+        Stop();
+        using (CompanionProcess keeper = StartKeeper(host, "first"))
+        using (VirtioFsGuest guest = VirtioFsGuest.Connect(host.Inside("/srv/first.sock")))
+        {
+            Assert.Equal("active\n", host.Run("systemctl is-active coherencyd.service"));
+            Assert.NotEqual(0UL, guest.Fuse.Lookup(NodeId.Root, "file"u8).nodeid);
+        }
+
+        Stop();
+        Assert.Contains("GUEST", host.Run("coherencyd admin guests"), StringComparison.Ordinal);
+        Assert.Equal("active\n", host.Run("systemctl is-active coherencyd.service"));
+
+        void Stop()
+        {
+            host.Run("systemctl stop coherencyd.service");
+            Assert.Equal("inactive\nactive\nactive\n", host.Run(
+                "systemctl is-active coherencyd.service coherencyd-attach.socket coherencyd-admin.socket || true"));
+        }
     }
 
     /// <summary>The unit lets the daemon do what docs/serving.md says it needs rights for, and the rest is refused to it.</summary>
