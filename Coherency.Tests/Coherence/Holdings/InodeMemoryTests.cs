@@ -73,7 +73,8 @@ public sealed unsafe class InodeMemoryTests : IDisposable
         double again = (ReadMemory(client) - forgotten) / (nodes.Length / 2.0);
         GC.KeepAlive(nodes);
         _output.WriteLine($"half of them again, after all were forgotten: {again:F1} bytes per inode");
-        Assert.InRange(again, 0, BytesPerInodeAgainMax);
+        // Less than nothing when what earlier tests have left is given back meanwhile.
+        Assert.True(again <= BytesPerInodeAgainMax, $"{again:F1} bytes per inode");
     }
 
     public void Dispose()
