@@ -102,7 +102,8 @@ public sealed class RootFileSystemTests(ITestOutputHelper output) : IAsyncLifeti
             Device = isGeneric ? FileSystemDevice.GenericVhostUser : FileSystemDevice.VhostUserFs,
             Tag = SharingDaemon.Tag,
             MemoryMiB = 512,
-            KernelOptions = $"slub_debug=FZPU panic_on_warn=1 root={SharingDaemon.Tag} rootfstype=coherency rw systemd.mask=serial-getty@ttyS0.service",
+            KernelOptions = $"slub_debug=FZPU panic_on_warn=1 root={SharingDaemon.Tag} rootfstype=coherency rw " +
+                "systemd.mask=serial-getty@ttyS0.service",
         });
     }
 }
